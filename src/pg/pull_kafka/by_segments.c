@@ -47,6 +47,9 @@
 /* Messages of one statement. */
 #define ROUND_MESSAGES	1000000
 
+/* So many messages are read where segments could not go on, before they try again. */
+#define STOPPED_MESSAGES	1000
+
 /* A round: what is read of which place. */
 typedef struct Round
 {
@@ -60,7 +63,7 @@ typedef struct Round
 static bool
 is_worthwhile(const CdcKafkaPlace *place)
 {
-	return place->read_offset >= 0 && !place->open && !place->stopped &&
+	return place->read_offset >= 0 && !place->open && place->ours_until == CDC_OFFSET_UNKNOWN &&
 		place->high - place->read_offset >= LEAST_STRETCH;
 }
 
@@ -109,13 +112,34 @@ is_plain(const CdcSubscription *sub)
  * ------------------------------------------------------------------------
  */
 
-/* How many messages a round may have. */
+/* Whether there is more in a partition that only our reader can take. */
+static bool
+others_wait(const CdcKafkaStream *stream)
+{
+	int			i;
+
+	for (i = 0; i < stream->nplaces; i++)
+		if (!is_worthwhile(&stream->places[i]) &&
+			stream->places[i].read_offset < stream->places[i].high)
+			return true;
+	return false;
+}
+
+/*
+ * How many messages a round may have.  A call that goes up to now and has a bound leaves
+ * some to our reader: a large partition must not keep the others from being read for as
+ * long as it is behind.
+ */
 static int64
 room_of(const CdcKafkaCall *call)
 {
+	int64		left = call->bounds->max_events - call->events;
+
 	if (call->bounds->max_events <= 0)
 		return ROUND_MESSAGES;
-	return Min(ROUND_MESSAGES, call->bounds->max_events - call->events);
+	if (call->bounds->until_now && others_wait(call->stream))
+		left /= 2;
+	return Min(ROUND_MESSAGES, left);
 }
 
 /* Adds what is read of a place to the round, with numbers behind those before it. */
@@ -341,7 +365,7 @@ take_position(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaReached *r
 {
 	CdcKafkaStream *stream = call->stream;
 
-	place->stopped = reached->stopped;
+	place->ours_until = reached->stopped ? reached->next + STOPPED_MESSAGES : CDC_OFFSET_UNKNOWN;
 	place->read_offset = place->next_offset = reached->next;
 	place->high = Max(place->high, place->next_offset);
 	place->at_end = false;
@@ -465,9 +489,12 @@ cdc_kafka_read_by_segments(CdcKafkaCall *call)
 	Round		round;
 	int			i;
 
+	call->ours = stream->by_segments && !call->bounds->until_now;
+	stream->by_segments = false;
 	for (i = 0; i < stream->nplaces; i++)
-		stream->places[i].stopped = false;
-	if (!stream->by_message || stream->nopen > 0 || !is_plain(call->sub))
+		if (stream->places[i].read_offset >= stream->places[i].ours_until)
+			stream->places[i].ours_until = CDC_OFFSET_UNKNOWN;
+	if (call->ours || !stream->by_message || stream->nopen > 0 || !is_plain(call->sub))
 		return;
 	look_ahead(call);
 	if (backlog(stream) < LEAST_BACKLOG || !can_write(call->sub))
@@ -480,7 +507,8 @@ cdc_kafka_read_by_segments(CdcKafkaCall *call)
 		CHECK_FOR_INTERRUPTS();
 		run_round(call, &round);
 		/* a call that is for what has arrived ends soon */
-		if (!call->bounds->until_now)
+		stream->by_segments = !call->bounds->until_now;
+		if (stream->by_segments)
 			break;
 		MemoryContextReset(context);
 	}
@@ -488,14 +516,33 @@ cdc_kafka_read_by_segments(CdcKafkaCall *call)
 	MemoryContextDelete(context);
 }
 
-void
-cdc_kafka_take_back(CdcKafkaStream *stream)
+bool
+cdc_kafka_take_back(const CdcKafkaCall *call)
 {
+	CdcKafkaStream *stream = call->stream;
+	int64		room = call->bounds->max_events;
+	bool		left = false;
+	bool		go_on;
 	int			i;
 
+	/*
+	 * Nothing is left for longer than until segments could not read it either.  What they
+	 * do go on with our reader need not fetch, and it keeps what it has fetched of others.
+	 */
+	go_on = (stream->by_segments || call->ours) && (room <= 0 || room >= LEAST_BACKLOG) &&
+		backlog(stream) >= LEAST_BACKLOG;
 	for (i = 0; i < stream->nplaces; i++)
-		if (stream->places[i].elsewhere)
-			cdc_kafka_stream_prove(stream, &stream->places[i]);
+	{
+		CdcKafkaPlace *place = &stream->places[i];
+
+		if (!place->elsewhere)
+			continue;
+		if (go_on && is_worthwhile(place))
+			left = true;
+		else
+			cdc_kafka_stream_prove(stream, place);
+	}
+	return left;
 }
 
 bool
@@ -504,7 +551,8 @@ cdc_kafka_left_to_segments(const CdcKafkaStream *stream)
 	int			i;
 
 	for (i = 0; i < stream->nplaces; i++)
-		if (stream->places[i].stopped && stream->places[i].read_offset < stream->places[i].high)
+		if (stream->places[i].ours_until != CDC_OFFSET_UNKNOWN &&
+			stream->places[i].read_offset < stream->places[i].high)
 			return true;
 	return false;
 }
@@ -516,9 +564,10 @@ cdc_kafka_read_by_segments(CdcKafkaCall *call)
 {
 }
 
-void
-cdc_kafka_take_back(CdcKafkaStream *stream)
+bool
+cdc_kafka_take_back(const CdcKafkaCall *call)
 {
+	return false;
 }
 
 bool

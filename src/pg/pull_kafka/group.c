@@ -261,13 +261,6 @@ cdc_kafka_take_event(CdcKafkaCall *call, CdcKafkaPlace *place, const CdcKafkaMes
 		end_transaction(call, place);
 }
 
-/* Whether nothing more of the partition is on its way, as far as is known. */
-static inline bool
-has_no_more(const CdcKafkaPlace *place)
-{
-	return place->at_end || place->read_offset >= place->high;
-}
-
 /*
  * How long ago the last message of an open transaction was: since it was
  * written, where the two clocks allow to say, or at least since it was read.
@@ -296,7 +289,7 @@ cdc_kafka_end_old_groups(CdcKafkaCall *call)
 	{
 		CdcKafkaPlace *place = &stream->places[i];
 
-		if (!place->open || !has_no_more(place) ||
+		if (!place->open || !cdc_kafka_has_no_more(place) ||
 			waited_ms(place, now) < call->sub->opt.commit_wait_ms)
 			continue;
 		end_transaction(call, place);
@@ -317,7 +310,7 @@ cdc_kafka_old_group_wait(const CdcKafkaStream *stream)
 		const CdcKafkaPlace *place = &stream->places[i];
 		int64		left;
 
-		if (!place->open || !has_no_more(place))
+		if (!place->open || !cdc_kafka_has_no_more(place))
 			continue;
 		left = Max(stream->sub->opt.commit_wait_ms - waited_ms(place, now), 1);
 		if (least < 0 || left < least)

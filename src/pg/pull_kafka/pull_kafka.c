@@ -37,9 +37,6 @@ typedef enum LoopEnd
 	LOOP_LOST					/* before what failed: the next call meets it first */
 } LoopEnd;
 
-/* So many messages are read where segments could not go on, before they try again. */
-#define STOPPED_MESSAGES	1000
-
 /* ---- how far a call goes ---- */
 
 /* A call that is to reach the present ends with what the partitions have now. */
@@ -57,7 +54,7 @@ set_until(CdcKafkaCall *call)
 		place->until = CDC_OFFSET_UNKNOWN;
 		if (!call->bounds->until_now || (place->read_offset >= place->high && !place->verify))
 			continue;
-		place->until = place->stopped ? Min(place->high, place->read_offset + STOPPED_MESSAGES) :
+		place->until = place->ours_until != CDC_OFFSET_UNKNOWN ? Min(place->high, place->ours_until) :
 			place->high;
 		stream->reaching++;
 	}
@@ -425,12 +422,24 @@ write_position(CdcKafkaCall *call)
 	cdc_kafka_group_note(stream);
 }
 
+/* Whether nothing is known of that was not read: a loop ends where nothing has come yet, too. */
+static bool
+has_all(const CdcKafkaStream *stream)
+{
+	int			i;
+
+	for (i = 0; i < stream->nplaces; i++)
+		if (!cdc_kafka_has_no_more(&stream->places[i]))
+			return false;
+	return true;
+}
+
 /*
  * What the views show of a running worker: how late the last message came, or
  * that there is no more for now.
  */
 static void
-report_progress(CdcKafkaCall *call, LoopEnd end)
+report_progress(const CdcKafkaCall *call, LoopEnd end)
 {
 	CdcKafkaStream *stream = call->stream;
 	TimestampTz now = GetCurrentTimestamp();
@@ -440,7 +449,7 @@ report_progress(CdcKafkaCall *call, LoopEnd end)
 	if (call->messages > 0)
 		stream->message_at = now;
 	report.last_message = Max(stream->message_at, stream->refreshed_at);
-	report.drained = end == LOOP_REACHED;
+	report.drained = end == LOOP_REACHED && has_all(stream);
 	report.delay = CDC_DELAY_UNKNOWN;
 	if (report.drained)
 		report.delay = 0;
@@ -464,13 +473,17 @@ run(const CdcSubscription *sub, const CdcPullBounds *bounds, CdcPullResult *resu
 	call.stream = cdc_kafka_stream_get(&call, bounds->until_now);
 	do
 	{
+		bool		left;
+
 		cdc_kafka_read_by_segments(&call);
 		end = LOOP_BOUND;
-		if (at_bound(&call))
+		left = cdc_kafka_take_back(&call);
+		if (at_bound(&call) || (left && !call.ours))
 			break;
-		cdc_kafka_take_back(call.stream);
 		set_until(&call);
 		end = pull_loop(&call);
+		if (left && end == LOOP_REACHED)
+			end = LOOP_BOUND;
 	} while (end == LOOP_REACHED && bounds->until_now && cdc_kafka_left_to_segments(call.stream));
 	(void) cdc_kafka_end_old_groups(&call);
 

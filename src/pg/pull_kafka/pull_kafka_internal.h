@@ -106,7 +106,7 @@ typedef struct CdcKafkaPlace
 
 	/* read by segments of Greenplum, see by_segments.c */
 	bool		elsewhere;		/* our reader is not at it */
-	bool		stopped;		/* they could not go on: its next messages are for us */
+	int64		ours_until;		/* they could not go on: up to there our reader is at it; or CDC_OFFSET_UNKNOWN */
 
 	/* whose messages it has: of tables that are wanted, or not */
 	bool		from_start;		/* this stream has read all that was read of it */
@@ -114,6 +114,13 @@ typedef struct CdcKafkaPlace
 	int64		passed;
 	char	   *sample;			/* name of a table that is not wanted; NULL: none came */
 } CdcKafkaPlace;
+
+/* Whether nothing more of the partition is on its way, as far as is known. */
+static inline bool
+cdc_kafka_has_no_more(const CdcKafkaPlace *place)
+{
+	return place->at_end || place->read_offset >= place->high;
+}
 
 typedef struct CdcKafkaEventMaker CdcKafkaEventMaker;
 
@@ -146,6 +153,7 @@ typedef struct CdcKafkaStream
 	bool		behind;			/* ... at a bound, with more to read */
 	TimestampTz message_at;		/* when the last message came; 0: none */
 	int64		last_ms;		/* that message's own time, milliseconds since 1970 */
+	bool		by_segments;	/* segments have read in it: the next one is our reader's */
 
 	/* the rows of the places */
 	int64		version;		/* of the rows as we last read or wrote them */
@@ -181,6 +189,7 @@ typedef struct CdcKafkaCall
 	int64		messages;
 	int64		bytes;			/* of keys and values */
 	int			restarts;		/* of partitions that were gone for a moment */
+	bool		ours;			/* the last one was of segments: this one is our reader's */
 	TimestampTz first_event;	/* when the first row was written; 0 = none yet */
 	TimestampTz source_ts;		/* of the last row; 0 = none */
 } CdcKafkaCall;
@@ -325,12 +334,16 @@ extern void cdc_kafka_aside_write(CdcKafkaCall *call);
 
 /*
  * Lets segments read what is worth their while, up to the call's bounds and to where the
- * partitions ended when they were asked.  Nothing where there are none.
+ * partitions ended when they were asked.  Nothing where there are none.  Every other call
+ * of a worker is left to our reader.
  */
 extern void cdc_kafka_read_by_segments(CdcKafkaCall *call);
 
-/* Our reader goes on where they have stopped. */
-extern void cdc_kafka_take_back(CdcKafkaStream *stream);
+/*
+ * Our reader goes on where they have stopped; a worker's not where they go on in its next
+ * call.  Returns whether partitions are left to them.
+ */
+extern bool cdc_kafka_take_back(const CdcKafkaCall *call);
 
 /* Whether partitions have more for them, behind a message that they could not take. */
 extern bool cdc_kafka_left_to_segments(const CdcKafkaStream *stream);

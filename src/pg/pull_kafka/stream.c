@@ -180,6 +180,7 @@ add_place(CdcKafkaStream *stream, const char *topic, int32 partition)
 	place->low = place->high = CDC_OFFSET_UNKNOWN;
 	place->last.offset = place->seen.offset = CDC_OFFSET_UNKNOWN;
 	place->read_offset = place->until = place->committed = CDC_OFFSET_UNKNOWN;
+	place->ours_until = CDC_OFFSET_UNKNOWN;
 	place->changed = place->from_start = true;
 	return place;
 }
@@ -202,7 +203,7 @@ read_places(CdcKafkaStream *stream)
 		CdcKafkaPlace *place = add_place(stream, rows[i].topic, rows[i].partition);
 
 		*place = rows[i];
-		place->read_offset = place->until = CDC_OFFSET_UNKNOWN;
+		place->read_offset = place->until = place->ours_until = CDC_OFFSET_UNKNOWN;
 		place->from_start = place->messages == 0;
 		/* it is over when this pull is: that is to be written, messages or not */
 		stream->moved = stream->moved || place->failed;
