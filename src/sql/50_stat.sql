@@ -23,6 +23,19 @@ CREATE FUNCTION cdc.worker_status(
 RETURNS SETOF record
 LANGUAGE C VOLATILE STRICT AS 'MODULE_PATHNAME', 'cdc_worker_status';
 
+-- The same for views that join it.  The function asks the extension's tables whose workers
+-- the caller sees.  Greenplum would call it in a process that must not, where the planner
+-- so chooses; what stands in a subquery of its own is called by the session itself.
+CREATE TYPE cdc_catalog.worker AS (
+    subscription_id integer, worker text, pid integer, since timestamptz, last_message timestamptz,
+    delay bigint, patience bigint, drained boolean, turn_since timestamptz, blocked_since timestamptz,
+    waits_for text, blocked_by integer[], asked_at timestamptz, bytes_behind bigint, bytes_kept bigint,
+    clock_ahead bigint, kept_for bigint, publication_id integer);
+
+CREATE VIEW cdc_catalog.worker_now AS
+SELECT x.*
+  FROM unnest((SELECT array_agg(ROW(w.*)::cdc_catalog.worker) FROM cdc.worker_status() w)) x;
+
 -- Statements that are not done have to be typed outside of a function: VACUUM.
 CREATE FUNCTION cdc.maintain(
     subscription text DEFAULT NULL,
@@ -104,7 +117,7 @@ SELECT s.name AS subscription,
                     max(x.bytes_kept) AS bytes_kept,
                     max(x.clock_ahead) AS clock_ahead,
                     max(x.kept_for) AS kept_for
-               FROM cdc.worker_status() x
+               FROM cdc_catalog.worker_now x
               WHERE x.subscription_id <> 0
               GROUP BY x.subscription_id) w ON w.subscription_id = s.id
   LEFT JOIN LATERAL cdc_catalog.unapplied(s.name, CASE WHEN a.applied_seq < p.last_seq THEN a.applied_seq END) u
@@ -188,7 +201,7 @@ SELECT y.*,
   JOIN cdc_catalog.subscription_progress a ON a.subscription = s.name
   LEFT JOIN cdc_catalog.subscription_lag w ON w.subscription = s.name
   LEFT JOIN (SELECT max(pid) AS pid
-               FROM cdc.worker_status() WHERE worker = 'supervisor') v ON true
+               FROM cdc_catalog.worker_now WHERE worker = 'supervisor') v ON true
   LEFT JOIN (SELECT subscription,
                     CASE WHEN count(*) <= 10
                          THEN string_agg(topic || '/' || "partition" || '@' || coalesce(next_offset, 0), ', '

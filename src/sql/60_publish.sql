@@ -63,7 +63,7 @@ SELECT u.name AS publication,
   FROM cdc.publication u
   JOIN cdc_catalog.subscription s ON s.name = u.subscription
   JOIN cdc_catalog.subscription_position p ON p.subscription = s.name
-  LEFT JOIN cdc.worker_status() w ON w.subscription_id = s.id AND w.publication_id = u.id
+  LEFT JOIN cdc_catalog.worker_now w ON w.subscription_id = s.id AND w.publication_id = u.id
   LEFT JOIN cdc.subscription_failure f ON f.subscription = s.name AND f.worker = 'publish ' || u.name;
 
 COMMENT ON VIEW cdc.stat_publication IS 'position and counters of publications';

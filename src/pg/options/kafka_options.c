@@ -143,6 +143,15 @@ report_wrong_place(CdcOptionScope scope, const char *option, bool credential)
 			 errhint("Set it with CREATE SERVER or ALTER SERVER ... OPTIONS (%s '...'); it says where credentials are sent.", option)));
 }
 
+/* Options of the scope that are no property, as is_own_option() knows them. */
+static const char *
+own_option_names(CdcOptionScope scope)
+{
+	if (scope != SCOPE_KAFKA_TABLE)
+		return cdc_option_names(scope);
+	return psprintf("%s, %s", cdc_option_names(scope), cdc_option_names(SCOPE_KAFKA_OVERRIDE));
+}
+
 /* ERROR where the scope may not set the property, or the value does not fit. */
 static void
 check_property(CdcOptionScope scope, const char *option, const char *value)
@@ -160,8 +169,8 @@ check_property(CdcOptionScope scope, const char *option, const char *value)
 					(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 					 errmsg("invalid option \"%s\" for a %s", option, cdc_option_scope_name(scope)),
 					 errhint("Valid options are the properties of librdkafka %s, their dots written as underscores%s%s.",
-							 cdc_kafka_library_version(), cdc_option_names(scope)[0] ? ", and: " : "",
-							 cdc_option_names(scope))));
+							 cdc_kafka_library_version(), own_option_names(scope)[0] ? ", and: " : "",
+							 own_option_names(scope))));
 			break;
 		case CDC_KAFKA_REFUSED:
 		case CDC_KAFKA_CONTROLLED:
