@@ -17,6 +17,15 @@ ALTER SERVER bus OPTIONS (ADD sasl_oauthbearer_token_endpoint_url 'file:///etc/p
 ALTER SERVER bus OPTIONS (ADD no_such_property '1');
 \set VERBOSITY default
 
+-- Options of a foreign table that are no property are named, those for its client too.
+DO $$
+DECLARE hint text;
+BEGIN
+    EXECUTE 'CREATE FOREIGN TABLE none (value text) SERVER bus OPTIONS (topic ''t'', no_such_property ''1'')';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    RAISE NOTICE '%', substring(hint from 'and: .*');
+END $$;
 -- Secrets belong to user mappings.
 ALTER SERVER bus OPTIONS (ADD sasl_password 'hush');
 ALTER SERVER bus OPTIONS (ADD ssl_keystore_password 'hush');
