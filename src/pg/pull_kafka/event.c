@@ -664,7 +664,7 @@ cdc_kafka_event_unread(const CdcKafkaEventMaker *maker, const CdcKafkaMessage *m
 	cdc_error_hint(&event->err, "%s%sWhat came before it is kept. Should it be so for ever, to pass over this message: SELECT cdc.set_position(%s, '%s/%d@" INT64_FORMAT "').",
 				   hint, hint[0] != '\0' ? "  " : "", name, msg->topic, msg->partition, msg->offset + 1);
 	callback.callback = schema_context;
-	callback.arg = unconstify(CdcKafkaEventMaker *, maker);
+	callback.arg = (void *) maker;
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 	cdc_ereport(&event->err, NULL);
