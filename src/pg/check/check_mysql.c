@@ -410,7 +410,7 @@ check_tables(Check *check)
 	if (find_tables(check, "the list of tables of other engines",
 					"SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
 					"WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
-					"AND ENGINE IN ('MEMORY', 'BLACKHOLE', 'FEDERATED', 'EXAMPLE', 'CONNECT', 'SPIDER') "
+					"AND ENGINE IN ('MEMORY', 'BLACKHOLE', 'FEDERATED', 'EXAMPLE', 'CONNECT', 'SPIDER', 'MRG_MYISAM') "
 					"AND " NOT_SYSTEM("TABLE_SCHEMA") " ORDER BY 1, 2", &list))
 		report(check, "engines", list.n == 0, table_list(&list, "none"),
 			   "Tables of these engines change without row events (MEMORY at a restart) or hold no rows of their own: exclude them.");

@@ -7,19 +7,92 @@
  */
 #include "pg/copy/facts.h"
 
+#include "miscadmin.h"
+
+#include "pg/base/utf8.h"
 #include "pg/remote/answer.h"
 
-const char *
-cdc_copy_plain_engine(CdcSource *control, const CdcTable *table)
+/* Whether a list of names in brackets has one. */
+static bool
+lists(const char *list, const char *name)
 {
-	CdcAnswer  *answer = cdc_source_ask(control, "the engine of a table", 1,
-										"SELECT t.ENGINE FROM information_schema.TABLES t"
+	const char *at;
+
+	for (at = list; (at = strstr(at, name)) != NULL; at++)
+		if ((at[-1] == '(' || at[-1] == ',') && (at[strlen(name)] == ')' || at[strlen(name)] == ','))
+			return true;
+	return false;
+}
+
+/*
+ * Whether a MERGE table's list, as SHOW CREATE TABLE has it behind UNION, names the table.  Which names it
+ * shows without their database depends on the server.
+ */
+static bool
+merges(const char *create, const char *database, const CdcTable *table)
+{
+	const char *list = strstr(create, " UNION=(");
+	char	   *name = cdc_source_quote_ident(table->name);
+
+	if (list == NULL)
+		return false;
+	list += strlen(" UNION=");
+	return lists(list, psprintf("%s.%s", cdc_source_quote_ident(table->database), name)) ||
+		(strcmp(database, table->database) == 0 && lists(list, name));
+}
+
+/* The MERGE table that has the table as a part; NULL: none, as far as our account may see. */
+static char *
+merge_table(CdcSource *control, const CdcTable *table)
+{
+	CdcAnswer  *answer = cdc_source_ask(control, "the list of MERGE tables", 2,
+										"SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES"
+										" WHERE ENGINE = 'MRG_MYISAM'");
+	int64		i;
+
+	for (i = 0; i < cdc_answer_rows(answer); i++)
+	{
+		const char *database = cdc_answer_text(answer, i, 0);
+		const char *name = cdc_answer_text(answer, i, 1);
+		CdcAnswer  *shown;
+
+		CHECK_FOR_INTERRUPTS();
+		shown = cdc_source_try_ask(control, "SHOW CREATE TABLE", CDC_OR_MORE(2),
+								   psprintf("SHOW CREATE TABLE %s.%s", cdc_source_quote_ident(database),
+											cdc_source_quote_ident(name)));
+		if (shown != NULL && cdc_answer_rows(shown) > 0 &&
+			merges(cdc_answer_lenient(shown, 0, 1, NULL), database, table))
+			return psprintf("%s.%s", database, name);
+	}
+	return NULL;
+}
+
+char *
+cdc_copy_engine_trouble(CdcSource *control, const CdcTable *table, bool keyless)
+{
+	static const char *const elsewhere[] = {"BLACKHOLE", "FEDERATED", "EXAMPLE", "CONNECT", "SPIDER", "MRG_MYISAM"};
+	CdcAnswer  *answer = cdc_source_ask(control, "the engine of a table", 2,
+										"SELECT t.ENGINE, e.TRANSACTIONS FROM information_schema.TABLES t"
 										" JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"
-										" WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s AND e.TRANSACTIONS = 'NO'",
+										" WHERE t.TABLE_SCHEMA = %s AND t.TABLE_NAME = %s",
 										cdc_source_quote_literal(table->database),
 										cdc_source_quote_literal(table->name));
+	const char *engine;
+	char	   *merge;
+	size_t		i;
 
-	return cdc_answer_rows(answer) > 0 ? cdc_answer_text(answer, 0, 0) : NULL;
+	if (cdc_answer_rows(answer) == 0)
+		return NULL;
+	engine = cdc_answer_text(answer, 0, 0);
+	for (i = 0; i < lengthof(elsewhere); i++)
+		if (pg_strcasecmp(engine, elsewhere[i]) == 0)
+			return psprintf("its engine is %s: it has no rows of its own, or they change without events of this table", engine);
+	if (pg_strcasecmp(engine, "MyISAM") == 0 && (merge = merge_table(control, table)) != NULL)
+		return psprintf("it is a part of the MERGE table %s, through which its rows change without events of this table",
+						cdc_from_utf8_copy(merge));
+	if (keyless && cdc_answer_nullable(answer, 0, 1) != NULL && strcmp(cdc_answer_text(answer, 0, 1), "NO") == 0)
+		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
+	return NULL;
 }
 
 int64

@@ -12,8 +12,11 @@
 #include "core/change.h"
 #include "pg/remote/source.h"
 
-/* The engine of a table, where it has no transactions; else NULL.  palloc'ed */
-extern const char *cdc_copy_plain_engine(CdcSource *control, const CdcTable *table);
+/*
+ * Why a replica of the table could not follow it, or a copy of it have one state, by its engine; NULL: neither.
+ * palloc'ed, in the database's encoding.
+ */
+extern char *cdc_copy_engine_trouble(CdcSource *control, const CdcTable *table, bool keyless);
 
 /* How many rows the source believes the table to have; -1: it does not say. */
 extern int64 cdc_copy_estimated_rows(CdcSource *control, const CdcTable *table);

@@ -49,14 +49,14 @@ static const char *
 copy_trouble(const CdcCopyWork *work, const CdcTable *table, bool keyless)
 {
 	const CdcColumn *column;
-	const char *engine;
+	const char *trouble;
 
 	if (table == NULL)
 		return CDC_NO_SOURCE_TABLE;
-	keyless = keyless || table->npk == 0;
-	if (keyless &&
-		(engine = cdc_copy_plain_engine(cdc_control_session(&work->copy->control), table)) != NULL)
-		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
+	trouble = cdc_copy_engine_trouble(cdc_control_session(&work->copy->control), table,
+									  keyless || table->npk == 0);
+	if (trouble != NULL)
+		return trouble;
 	column = cdc_row_source_unreadable(table);
 	if (column != NULL)
 		return psprintf("column \"%s\" has type %s, which cannot be copied",
