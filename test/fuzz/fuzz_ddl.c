@@ -46,7 +46,7 @@ try_names(CdcString sql, uint64_t mode, CdcDdl *ddl)
 		require(memchr(ddl->tables[i].database, 0, CDC_DDL_NAME_SIZE) != NULL);
 		require(memchr(ddl->tables[i].table, 0, CDC_DDL_NAME_SIZE) != NULL);
 	}
-	require(ddl->kind != CDC_DDL_OTHER || ddl->ntables == 0);
+	require(ddl->kind != CDC_DDL_OTHER || ddl->ntables == 0 || ddl->temporary);
 	require(ddl->kind == CDC_DDL_OTHER || ddl->ntables > 0 || ddl->truncated);
 	require(!cdc_ddl_is_dml(sql, mode) || ddl->kind == CDC_DDL_OTHER ||
 			(ddl->kind == CDC_DDL_TABLE_CREATE && ddl->has_select));

@@ -417,7 +417,7 @@ sub engines
 {
 	my ($source, $id) = @_;
 	$source->do('CREATE DATABASE en', (map { ("CREATE TABLE en.$_ (id int PRIMARY KEY, v int) ENGINE=MyISAM", "INSERT INTO en.$_ VALUES (1, 1), (2, 2)") } qw(m1 m2 m3)),
-		'CREATE TABLE en.merged (id int, v int, KEY (id)) ENGINE=MERGE UNION=(en.m1, en.m2) INSERT_METHOD=LAST',
+		'CREATE TABLE en.merged (id int PRIMARY KEY, v int) ENGINE=MERGE UNION=(en.m1, en.m2) INSERT_METHOD=LAST',
 		# (which is a plugin of MariaDB's)
 		$id eq 'mariadb' ? () : ('CREATE TABLE en.nothing (id int PRIMARY KEY) ENGINE=BLACKHOLE', 'INSERT INTO en.nothing VALUES (1)'));
 	$cluster->subscribe("${id}_en", $id, "${id}_en", tables => ['en.*']);

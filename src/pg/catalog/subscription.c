@@ -430,7 +430,9 @@ read_again(CdcSubscription *sub)
 	CdcSubscription *now = cdc_subscription_get_any_by_id(sub->id);
 
 	if (now == NULL)
-		cdc_subscription_missing(sub->name);
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("subscription \"%s\" does not exist any more", sub->name)));
 	if (now->trouble != NULL && sub->trouble == NULL)
 		cdc_trouble_raise(now->trouble);
 	/* who ends a copy of a subscription has said so */
