@@ -391,6 +391,19 @@ cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 	return CDC_OK;
 }
 
+bool
+cdc_debezium_items(const CdcDoc *field, const CdcDoc *value, CdcDoc *items)
+{
+	int			semantic;
+
+	if (value->type != CDC_DOC_ARRAY || field->type != CDC_DOC_OBJECT ||
+		!cdc_doc_find_type(field, "items", CDC_DOC_OBJECT, items))
+		return false;
+	semantic = find_semantic_type(items);
+	return semantic >= 0 ? semantic_types[semantic].form != CDC_CELL_AS_IS :
+		cdc_string_is(cdc_doc_find_string(items, "type"), "array");
+}
+
 /* ---- definitions ---- */
 
 /*

@@ -19,6 +19,45 @@ typedef struct Writer
 	CdcError   *err;
 } Writer;
 
+/* Arrays in arrays that are read; PostgreSQL's own have at most six dimensions. */
+#define MAX_ARRAYS	16
+
+/* What the field says of the column's values; key: their name is written, before them. */
+static CdcStatus
+write_value(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *field,
+			const CdcColumnHint *hint, bool key, CdcSink *sink)
+{
+	CdcCell		cell;
+	CdcStatus	st;
+
+	memset(&cell, 0, sizeof(cell));
+	cell.name = name;
+	cell.value = *value;
+	cell.type.fsp = -1;
+	st = w->format->cell_type(w->arena, w->env, field, hint, &cell, w->err);
+	if (st == CDC_OK && key)
+		st = sink->ops->key(sink, name.data, name.len);
+	return st == CDC_OK ? cdc_cell_emit(w->arena, &cell, sink, w->err) : st;
+}
+
+/* An array whose elements are not what they look like: each is read by their schema. */
+static CdcStatus
+write_array(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *items, int depth, CdcSink *sink)
+{
+	CdcStatus	st = sink->ops->begin_array(sink);
+	CdcDocIter	iter;
+	CdcString	none;
+	CdcDoc		element;
+	CdcDoc		inner;
+
+	cdc_doc_begin(value, &iter);
+	while (st == CDC_OK && cdc_doc_next(&iter, &none, &element))
+		st = depth < MAX_ARRAYS && cdc_debezium_items(items, &element, &inner) ?
+			write_array(w, name, &element, &inner, depth + 1, sink) :
+			write_value(w, name, &element, items, NULL, false, sink);
+	return st == CDC_OK ? sink->ops->end_array(sink) : st;
+}
+
 static CdcStatus
 write_cell(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *field,
 		   CdcSink *sink)
@@ -26,21 +65,16 @@ write_cell(const Writer *w, CdcString name, const CdcDoc *value, const CdcDoc *f
 	CdcColumnHint hint = {CDC_HINT_NONE, -1, -1, 0, false};
 	bool		hinted = w->hints != NULL &&
 		w->hints->find(w->hints->arg, name.data, name.len, &hint);
-	CdcCell		cell;
+	CdcDoc		items;
 	CdcStatus	st;
 
 	if (w->hints != NULL && w->hints->wants != NULL && !w->hints->wants(w->hints->arg, name.data, name.len))
 		return CDC_OK;
-	memset(&cell, 0, sizeof(cell));
-	cell.name = name;
-	cell.value = *value;
-	cell.type.fsp = -1;
-	st = w->format->cell_type(w->arena, w->env, field, hinted ? &hint : NULL, &cell, w->err);
-	if (st == CDC_OK)
-		st = sink->ops->key(sink, name.data, name.len);
-	if (st == CDC_OK)
-		st = cdc_cell_emit(w->arena, &cell, sink, w->err);
-	return st;
+	if ((w->env->format != CDC_FORMAT_DEBEZIUM && w->env->format != CDC_FORMAT_DEBEZIUM_FLAT) ||
+		!cdc_debezium_items(field, value, &items))
+		return write_value(w, name, value, field, hinted ? &hint : NULL, true, sink);
+	st = sink->ops->key(sink, name.data, name.len);
+	return st == CDC_OK ? write_array(w, name, value, &items, 1, sink) : st;
 }
 
 /*

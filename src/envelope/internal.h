@@ -152,6 +152,12 @@ extern char *cdc_arena_string(CdcArena *arena, CdcString s);
 /* The field of that name in a struct's schema. */
 extern bool cdc_debezium_field(const CdcDoc *schema, const char *name, CdcDoc *field);
 
+/*
+ * Whether a value is an array whose elements, by its field, are in a form of Debezium's own, or arrays
+ * themselves; *items is their field then.
+ */
+extern bool cdc_debezium_items(const CdcDoc *field, const CdcDoc *value, CdcDoc *items);
+
 extern CdcStatus cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 										const CdcColumnHint *hint, CdcCell *cell, CdcError *err);
 extern CdcStatus cdc_debezium_column(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,

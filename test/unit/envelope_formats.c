@@ -201,6 +201,15 @@ test_debezium(void **state)
 			"\"name\":\"io.debezium.data.geometry.Point\"}]}]},\"payload\":{\"op\":\"c\",\"after\":{\"g\":{\"wkb\":\"AQEA\"}},"
 			"\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
 			"c d.t column \"g\" has a value of another form than its type: It is an object; two-dimensional WKB is expected."},
+		/* arrays: each element by the schema's items; what is as it looks stays */
+		{CDC_FORMAT_AUTO, "x", NULL,
+			"{\"schema\":{\"fields\":[{\"field\":\"after\",\"fields\":["
+			"{\"field\":\"d\",\"type\":\"array\",\"items\":{\"type\":\"int32\",\"name\":\"io.debezium.time.Date\"}},"
+			"{\"field\":\"n\",\"type\":\"array\",\"items\":{\"type\":\"array\",\"items\":{\"type\":\"bytes\","
+			"\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"}}}},"
+			"{\"field\":\"i\",\"type\":\"array\",\"items\":{\"type\":\"int32\"}}]}]},\"payload\":{\"op\":\"c\",\"after\":{"
+			"\"d\":[0,null,18321],\"n\":[[\"AQ==\",\"z8c=\"],null],\"i\":[1,null]},\"source\":{\"db\":\"d\",\"table\":\"t\"}}}",
+			"c d.t {\"d\":[\"1970-01-01\",null,\"2020-02-29\"],\"n\":[[0.01,-123.45],null],\"i\":[1,null]}"},
 		/* values that were not sent again: text, numbers of an array, a UUID's, bytes, geometries */
 		{CDC_FORMAT_DEBEZIUM, "x", NULL,
 			"{\"op\":\"u\",\"before\":{\"i\":1,\"t\":\"x\"},\"after\":{\"i\":1,\"t\":\"__debezium_unavailable_value\",\"a\":[\"__debezium_unavailable_value\"],"
