@@ -230,11 +230,14 @@ CREATE TABLE cdc_catalog.table_known (
     subscription    text NOT NULL,
     number          bigint NOT NULL DEFAULT nextval('cdc_catalog.table_known_number_seq'::regclass),
     source_table    text NOT NULL,
-    kind            "char" NOT NULL,        -- c copied, m made by the stream, l lost
-    from_seq        bigint NOT NULL,        -- c, m: its first event; l: the last event that is known to be good
+    kind            "char" NOT NULL,        -- c copied, m made by the stream, l lost, p a mapping of the past
+    from_seq        bigint NOT NULL,        -- c, m: its first event; l: the last event that is known to be good; p: the last when it ended
     events_seq      bigint,                 -- c: as of cdc_catalog.copy_progress
     sync_seq        bigint,                 -- c: the last event before which rows are of several places of the source
     whole           boolean NOT NULL DEFAULT true,  -- c: of all rows
+    name            text,                   -- p: of the table whose mapping it was ...
+    target          text,                   -- ... what that filled ...
+    mapping         text,                   -- ... and how
     noted_at        timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (subscription, number)
 );

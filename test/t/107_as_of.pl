@@ -2,7 +2,7 @@
 # what the source had behind each is noted here: what cdc.as_of says of its place has to be just that, or an
 # error that says why nobody knows.
 #
-# Takes 70 s.
+# Takes 120 s.
 use strict;
 use warnings;
 
@@ -455,6 +455,228 @@ subtest 'which target, which time, and who may' => sub {
 	my $text = eval { content($cluster, "SELECT v, count(*) FROM cdc.as_of(NULL::$db.nokey, at_seq := " . seq_of($db, $n[6]) . ') GROUP BY 1 ORDER BY 1') } // $cluster->dbh->errstr;
 	ok($text eq $counted || $text =~ /not known.*has no key.*HINT/s, 'a table without a key that was copied for two') or diag $text;
 	is(content($cluster, "SELECT v, count(*) FROM cdc.as_of(NULL::$db.nokey, at_seq := $first) GROUP BY 1 ORDER BY 1"), "1|3\n2|1", '... before that');
+};
+
+# The source's time, behind all that was dated until now and before what comes next: its dates are whole seconds.
+sub moment
+{
+	my ($db) = @_;
+	my $source = $source{$db};
+	my $second = sub { my ($than) = @_; wait_until(10, sub { $source->value("SELECT UNIX_TIMESTAMP() > $than") }) };
+	my $now = $source->value('SELECT UNIX_TIMESTAMP()');
+	$second->($now);
+	my $at = $source->value('SELECT UNIX_TIMESTAMP()');
+	$second->($at);
+	return "to_timestamp($at)";
+}
+
+sub as_at
+{
+	my ($db, $table, $at, $columns) = @_;
+	my $text = eval { content($cluster, "SELECT $columns FROM cdc.as_of(NULL::$db.$table, at := $at) ORDER BY $columns") };
+	return defined $text ? $text : 'ERROR ' . $cluster->dbh->errstr;
+}
+
+subtest 'what is between two events' => sub {
+	my $db = 'gap';
+	make('mariadb', $db, 'id int PRIMARY KEY, v int');
+	my $source = $source{$db};
+	$source->do("INSERT INTO $db.t VALUES (1, 1), (2, 2)", "CREATE TABLE $db.k (a int)", "INSERT INTO $db.k VALUES (1)", "CREATE TABLE $db.q (a int)", "INSERT INTO $db.q VALUES (1)");
+	$cluster->subscribe($db, $db, $db, tables => ["$db.*"], enabled => \'false');
+	pump($db) for 1 .. 2;
+	my @n = commit($db, 'id, v', "INSERT INTO $db.t VALUES (3, 3)");
+	pump($db);
+	my $h = $cluster->history_of($db);
+	my $none = qr/^ERROR.*at that time are not known/s;
+
+	# nothing happens there: the state before it
+	my $at = moment($db);
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t VALUES (4, 4)");
+	pump($db);
+	is(as_at($db, 't', $at, 'id, v'), $expected{$db}[ $n[0] ], 'a time of nothing');
+
+	# a definition that changes is what the source and the target have from its own event on
+	my $before = last_seq($db);
+	$source->do("ALTER TABLE $db.t ADD COLUMN x int NOT NULL DEFAULT 5");
+	$at = moment($db);
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t (id, v) VALUES (5, 5)");
+	pump($db);
+	my $ddl = $cluster->value("SELECT seq FROM $h WHERE op = 's' AND source_table = '$db.t' AND seq > $before");
+	is(as_of($db, $ddl, 'id, x'), "1|5\n2|5\n3|5\n4|5", 'at the seq of DDL');
+	is(as_of($db, $ddl - 1, 'id, x'), "1|-\n2|-\n3|-\n4|-", '... before it');
+	is(as_at($db, 't', $at, 'id, x'), "1|5\n2|5\n3|5\n4|5", '... and at a time behind it');
+	$before = last_seq($db);
+	$source->do("ALTER TABLE $db.t CHANGE x y int, ADD COLUMN x int NOT NULL DEFAULT 6");
+	push @n, commit($db, 'id, v', "INSERT INTO $db.t (id, v) VALUES (6, 6)");
+	pump($db);
+	$ddl = $cluster->value("SELECT seq FROM $h WHERE op = 's' AND source_table = '$db.t' AND seq > $before");
+	is(as_of($db, $ddl, 'id, y, x'), join("\n", map { "$_|5|6" } 1 .. 5), 'names at the seq of DDL');
+	is(as_of($db, $ddl - 1, 'id, y, x'), join("\n", map { "$_|5|-" } 1 .. 5), '... and before it');
+
+	# changes of a table without a key are left out from when a copy was asked for
+	for my $how (qw(resync verify))
+	{
+		my $table = $how eq 'resync' ? 'k' : 'q';
+		my $place = last_seq($db);
+		my $early = moment($db);
+		if ($how eq 'resync') { $cluster->call('resync_table', subscription => $db, source_table => "$db.k") }
+		else
+		{
+			$cluster->do("DELETE FROM $db.q", "SELECT * FROM cdc.verify('$db', '$db.q', repair := true)");
+			isnt($cluster->value("SELECT state FROM cdc.stat_table WHERE source_table = '$db.q'"), 'r', 'a repair');
+		}
+		my $other = commit($db, 'id, v', "UPDATE $db.t SET v = v + 1 WHERE id = 1");
+		$source->do('BEGIN', "UPDATE $db.t SET v = v + 1 WHERE id = 1", "INSERT INTO $db.$table VALUES (2)", 'COMMIT');
+		my $late = moment($db);
+		my $n = commit($db, 'id, v', "UPDATE $db.t SET v = v + 1 WHERE id = 1");
+		pump($db);
+		my $seq = seq_of($db, $n);
+		my $of = sub { my ($s) = @_; eval { content($cluster, "SELECT a FROM cdc.as_of(NULL::$db.$table, at_seq := $s) ORDER BY 1") } // 'ERROR ' . $cluster->dbh->errstr };
+		is($of->($place), '1', "$how: before it");
+		is($of->(seq_of($db, $other)), '1', '... before the first that is left out');
+		like($of->($seq), qr/^ERROR.*not known.*HINT:  Take at_seq/s, '... behind that');
+		like($of->($_), qr/^ERROR.*not known/s, "... at $_") for seq_of($db, $other) + 1 .. $seq - 1;
+		is(as_at($db, $table, $early, 'a'), '1', '... by time, before');
+		like(as_at($db, $table, $late, 'a'), qr/^ERROR.*not known/s, '... by time, behind');
+		pump($db) for 1 .. 3;
+		$n = commit($db, 'id, v', "INSERT INTO $db.$table VALUES (3)");
+		pump($db);
+		is($of->(seq_of($db, $n)), "1\n2\n3", '... behind the copy');
+		like($of->($seq), qr/^ERROR.*not known/s, '... and what is not known stays so');
+	}
+
+	# rows that change without an event
+	$source->do('SET SESSION binlog_format = STATEMENT', "UPDATE $db.t SET v = v + 100", 'SET SESSION binlog_format = ROW');
+	$at = moment($db);
+	commit($db, 'id, v', "INSERT INTO $db.mark VALUES (1000)");
+	pump($db);
+	like(as_at($db, 't', $at, 'id, v'), $none, 'a statement');
+	$cluster->call('resync_table', subscription => $db, source_table => "$db.t");
+	pump($db) for 1 .. 3;
+	commit($db, 'id, v', "INSERT INTO $db.mark VALUES (1001)");
+	pump($db);
+	like(as_at($db, 't', $at, 'id, v'), $none, '... also behind a copy');
+
+	# transactions that are not read
+	$source->do("UPDATE $db.t SET v = v + 1");
+	$at = moment($db);
+	$cluster->do("SELECT cdc.set_position('$db', 'latest')");
+	commit($db, 'id, v', "INSERT INTO $db.mark VALUES (1002)");
+	pump($db);
+	like(as_at($db, 't', $at, 'id, v'), $none, 'a position that was moved');
+	$cluster->call('resync_table', subscription => $db, source_table => "$db.t");
+	pump($db) for 1 .. 3;
+	commit($db, 'id, v', "INSERT INTO $db.mark VALUES (1003)");
+	pump($db);
+	$source->do("DELETE FROM $db.t WHERE id = 1");
+	$at = moment($db);
+	$cluster->do("SELECT cdc.restart_subscription('$db', 'latest')");
+	commit($db, 'id, v', "INSERT INTO $db.mark VALUES (1004)");
+	pump($db) for 1 .. 3;
+	commit($db, 'id, v', "INSERT INTO $db.mark VALUES (1005)");
+	pump($db);
+	like(as_at($db, 't', $at, 'id, v'), $none, 'a subscription that began anew');
+
+	# DDL without an event
+	$cluster->do("SELECT cdc.alter_subscription('$db', options := '{\"output_ddl\": false}')");
+	commit($db, 'id, v', "INSERT INTO $db.mark VALUES (1006)");
+	pump($db);
+	my $place = last_seq($db);
+	$source->do("ALTER TABLE $db.t ADD COLUMN z int NOT NULL DEFAULT 5");
+	$at = moment($db);
+	commit($db, 'id, v', "INSERT INTO $db.mark VALUES (1007)");
+	pump($db);
+	like(as_at($db, 't', $at, 'id, z'), qr/^ERROR.*at that time are not known.*HINT:  Take at_seq := $place/s, 'DDL without an event');
+	like(as_of($db, $place, 'id, z'), qr/^2\|-$/m, '... before it');
+	like(as_of($db, last_seq($db), 'id, z'), qr/^2\|5$/m, '... and behind it');
+
+	# a column that the target has under another name
+	$cluster->do("ALTER TABLE $db.t RENAME COLUMN v TO vv");
+	like(as_of($db, last_seq($db), 'id, vv'), qr/^ERROR.*cannot be shown as it was.*has no column v/s, 'a column that was renamed by hand');
+};
+
+subtest 'dates that are not in order' => sub {
+	my $db = 'dates';
+	make('mariadb', $db, 'id int PRIMARY KEY, v int');
+	my $source = $source{$db};
+	$source->do("INSERT INTO $db.t VALUES (1, 1)");
+	$cluster->subscribe($db, $db, $db, tables => ["$db.*"], enabled => \'false');
+	pump($db) for 1 .. 2;
+	my @n = commit($db, 'id, v', "INSERT INTO $db.t VALUES (2, 2)");
+	my $at = moment($db);
+	push @n, commit($db, 'id, v', "UPDATE $db.t SET v = 9");
+	$source->do('SET timestamp = UNIX_TIMESTAMP() - 3600', "INSERT INTO $db.mark VALUES (1000)", 'SET timestamp = DEFAULT');
+	commit($db, 'id, v', "INSERT INTO $db.mark VALUES (1001)");
+	pump($db);
+	my $error = as_at($db, 't', $at, 'id, v');
+	like($error, qr/^ERROR.*do not tell what was committed at that time.*HINT:  Take at_seq := \d+, before it, or/s, 'an event of the past');
+	is(as_of($db, (hint($error) =~ /at_seq := (\d+)/)[0], 'id, v'), $expected{$db}[ $n[0] ], '... before it, as its hint says');
+
+	# one of the future does not say that the source has nothing more of before
+	$source->do('SET timestamp = UNIX_TIMESTAMP() + 86400', "INSERT INTO $db.mark VALUES (1002)", 'SET timestamp = DEFAULT');
+	pump($db);
+	moment($db);
+	$source->do("INSERT INTO $db.t VALUES (3, 3)");
+	$at = moment($db);
+	like(as_at($db, 't', $at, 'id, v'), qr/^ERROR.*not known to have all commits of that time/s, 'an event of the future');
+	pump($db);
+	like(as_at($db, 't', $at, 'id, v'), qr/^ERROR/, '... and more behind it');
+	like(as_of($db, last_seq($db), 'id, v'), qr/^3\|3$/m, '... by seq it is known');
+};
+
+subtest 'a change that is followed, and not to be shown' => sub {
+	my $db = 'digits';
+	make('mariadb', $db, 'id int PRIMARY KEY, v float');
+	my $source = $source{$db};
+	$source->do("INSERT INTO $db.t VALUES (1, 1.1)");
+	$cluster->subscribe($db, $db, $db, tables => ["$db.*"], enabled => \'false');
+	pump($db) for 1 .. 2;
+	$source->do("ALTER TABLE $db.t MODIFY v double");
+	commit($db, 'id, v', "INSERT INTO $db.t VALUES (2, 2.5)");
+	pump($db);
+	is($cluster->value("SELECT state FROM cdc.stat_table WHERE source_table = '$db.t'"), 'r', 'the target follows it');
+	my $error = as_of($db, last_seq($db), 'id, v');
+	like($error, qr/^ERROR.*cannot be shown as it was.*was changed from float to double.*HINT:  From a new copy on/s, '... and is not to be shown');
+	$cluster->do($_) for hint($error) =~ /(SELECT cdc\.resync_table\(.*?;)/g;
+	pump($db) for 1 .. 3;
+	my $n = commit($db, 'id, v', "INSERT INTO $db.t VALUES (3, 0.5)");
+	pump($db);
+	is(as_of($db, last_seq($db), 'id, v'), content($cluster, "SELECT id, v FROM $db.t ORDER BY 1, 2"), '... but behind the copy of the hint');
+};
+
+subtest 'a mapping of before' => sub {
+	my $db = 'mapping';
+	make('mariadb', $db, 'id int PRIMARY KEY, v varchar(10)');
+	my $source = $source{$db};
+	$source->do("INSERT INTO $db.t VALUES (1, 'a'), (2, 'b'), (3, 'c')");
+	$cluster->subscribe($db, $db, $db, tables => ["$db.mark"], enabled => \'false');
+	$cluster->call('add_table', subscription => $db, source_table => "$db.t", target => "$db.t", row_filter => 'id > 1');
+	pump($db) for 1 .. 3;
+	my @n = commit($db, 'id, v', "UPDATE $db.t SET v = 'q' WHERE id = 3");
+	pump($db);
+	my $first = seq_of($db, $n[0]);
+	is(as_of($db, $first, 'id, v'), "2|b\n3|q", 'a row filter');
+	my $other = qr/^ERROR.*cannot be shown as it was.*another key, columns or row_filter.*HINT/s;
+	for my $what (q(row_filter := 'id > 2'), q(columns := '{"id": "id", "v": {"expr": "upper(v)"}}'), q(row_filter := '', columns := 'null'))
+	{
+		$cluster->do("SELECT cdc.alter_table('$db', '$db.t', $what)");
+		like(as_of($db, $first, 'id, v'), qr/^ERROR/, "$what: at once");
+		pump($db) for 1 .. 3;
+		push @n, commit($db, 'id, v', "UPDATE $db.t SET v = 'n' WHERE id = 3");
+		pump($db);
+		like(as_of($db, $first, 'id, v'), $other, '... the places before');
+		is(as_of($db, last_seq($db), 'id, v'), content($cluster, "SELECT id, v FROM $db.t ORDER BY 1, 2"), '... not those behind its copy');
+		$first = last_seq($db);
+	}
+
+	# removed, and added with another one
+	$cluster->call('remove_table', subscription => $db, source_table => "$db.t");
+	$cluster->call('add_table', subscription => $db, source_table => "$db.t", target => "$db.t", target_rows => 'replace', row_filter => 'id > 2');
+	pump($db) for 1 .. 3;
+	push @n, commit($db, 'id, v', "UPDATE $db.t SET v = 'm' WHERE id = 3");
+	pump($db);
+	like(as_of($db, $first, 'id, v'), $other, 'added again with another filter');
+	is(as_of($db, last_seq($db), 'id, v'), '3|m', '... and behind that');
 };
 
 done_testing();

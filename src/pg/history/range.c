@@ -160,6 +160,66 @@ cdc_history_seq_at(const CdcSubscription *sub, TimestampTz at)
 	return seq > 0 ? cdc_history_last_boundary(sub, 0, seq) : 0;
 }
 
+CdcDatedEvent
+cdc_history_first_later(const CdcSubscription *sub, int64 from, int64 upto, TimestampTz at)
+{
+	Oid			types[3] = {INT8OID, INT8OID, TIMESTAMPTZOID};
+	Datum		values[3];
+	CdcDatedEvent result = {0, 0, 0};
+
+	values[0] = Int64GetDatum(from - 1);
+	values[1] = Int64GetDatum(upto);
+	values[2] = TimestampTzGetDatum(at);
+	cdc_spi_connect();
+	query_of(psprintf("SELECT h.seq, h.source_ts, h.ingested_at FROM %s AS h WHERE " IN_RANGE
+					  " AND h.source_ts OPERATOR(pg_catalog.>) $3"
+					  " AND h.op OPERATOR(pg_catalog.<>) 'r' AND h.op OPERATOR(pg_catalog.<>) 'm'"
+					  " ORDER BY h.seq LIMIT 1", history_name(sub)), lengthof(types), types, values);
+	if (SPI_processed > 0)
+	{
+		result.seq = number(0, 1);
+		result.source_ts = number(0, 2);
+		result.ingested_at = number(0, 3);
+	}
+	cdc_spi_disconnect();
+	return result;
+}
+
+/* The offset in a position of a binlog; *file: how many bytes name the file, 0: it is none. */
+static int64
+binlog_offset(const char *position, size_t *file)
+{
+	const char *colon = strrchr(position, ':');
+
+	*file = colon != NULL ? colon - position : 0;
+	return colon != NULL ? strtoll(colon + 1, NULL, 10) : 0;
+}
+
+bool
+cdc_history_is_ddl_at(const CdcSubscription *sub, int64 seq, const char *position)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Datum		value = Int64GetDatum(seq);
+	char	   *end = NULL;
+	size_t		file;
+	size_t		end_file;
+	int64		offset = binlog_offset(position, &file);
+
+	cdc_spi_connect();
+	query(psprintf("SELECT h.position FROM %s AS h WHERE h.seq OPERATOR(pg_catalog.=) $1"
+				   " AND (h.op OPERATOR(pg_catalog.=) 's' OR h.op OPERATOR(pg_catalog.=) 't')",
+				   history_name(sub)), 1, &value);
+	if (SPI_processed > 0)
+		end = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (end != NULL)
+		end = MemoryContextStrdup(caller, end);
+	cdc_spi_disconnect();
+
+	/* an event has the place where it ends; what begins before that, and stands behind all other events, is its own */
+	return end != NULL && file > 0 && offset < binlog_offset(end, &end_file) && file == end_file &&
+		strncmp(position, end, file) == 0;
+}
+
 /*
  * The seq of an event of a source table from "from" up to upto for which the condition holds, which
  * may name a word as $4: which, "max" or "min"; 0: there is none.

@@ -56,6 +56,20 @@ extern void cdc_history_append_rows(StringInfo sql, const CdcSubscription *sub);
  */
 extern int64 cdc_history_seq_at(const CdcSubscription *sub, TimestampTz at);
 
+/* An event of the stream; seq 0: there is none. */
+typedef struct CdcDatedEvent
+{
+	int64		seq;
+	TimestampTz source_ts;		/* 0: not known */
+	TimestampTz ingested_at;	/* when it was read */
+} CdcDatedEvent;
+
+/* The first event from "from" up to upto that is of no copy, and that the source dates later than at. */
+extern CdcDatedEvent cdc_history_first_later(const CdcSubscription *sub, int64 from, int64 upto, TimestampTz at);
+
+/* Whether the event with this seq is one of DDL that begins at that place of the source's binlog. */
+extern bool cdc_history_is_ddl_at(const CdcSubscription *sub, int64 seq, const char *position);
+
 /* The last copy of the source table that has begun up to upto: its first event; 0: none has. */
 extern int64 cdc_history_copy_before(const CdcSubscription *sub, const char *source_table, int64 upto);
 

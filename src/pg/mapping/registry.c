@@ -543,6 +543,7 @@ cdc_registry_remove(const CdcSubscription *sub, const CdcSubscriptionTable *tabl
 	/* the events of one that fills no other target are not kept any more */
 	if (list_length(cdc_subscription_tables_of(sub, table->source_table)) == 1)
 		cdc_known_lost(sub, table->name);
+	cdc_known_mapped(sub, table->name);
 	for (i = 0; i < (int) lengthof(stmts); i++)
 		(void) cdc_spi_run(&stmts[i], sub->name, table->name);
 	if (!cdc_registry_has(sub, table->source_table))

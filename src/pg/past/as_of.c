@@ -218,6 +218,66 @@ place_of_time(const CdcPast *past, TimestampTz at)
 	return result;
 }
 
+/* ERROR unless all events that count are dated at that time or before, and one that is later was read after it. */
+static void
+check_dates(const CdcPast *past, TimestampTz at, const CdcDatedEvent *next)
+{
+	CdcDatedEvent later = cdc_history_first_later(past->sub, past->begin_seq, past->seq, at);
+	int64		before;
+
+	if (next->seq != 0 && at >= next->ingested_at)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("history of subscription \"%s\" is not known to have all commits of that time", past->sub->name),
+				 errdetail("Event " INT64_FORMAT " has a later date, but was read before that time.", next->seq),
+				 errhint("Take at_seq := " INT64_FORMAT ", the last event before it.", past->seq)));
+	if (later.seq == 0)
+		return;
+	before = cdc_history_last_boundary(past->sub, 0, later.seq - 1);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the dates of the events of subscription \"%s\" do not tell what was committed at that time", past->sub->name),
+			 errdetail("Event " INT64_FORMAT " is dated later, and events behind it are not.", later.seq),
+			 errhint("Take at_seq := " INT64_FORMAT ", before it, or at_seq := " INT64_FORMAT ", the last event that is not dated later.",
+					 before, past->seq)));
+}
+
+/* The place was found by its time. */
+static void
+check_time(const CdcPast *past, TimestampTz at)
+{
+	CdcDatedEvent next = cdc_history_first_later(past->sub, past->seq + 1, PG_INT64_MAX, at);
+
+	check_dates(past, at, &next);
+	cdc_past_check_gap(past, next.seq != 0 ? next.seq : PG_INT64_MAX);
+}
+
+/*
+ * DDL on the table, and the event at the place is its own: it is done there.  ERROR where another change, which has
+ * no event, stands at the same place.
+ */
+static void
+find_shape(CdcPast *past)
+{
+	const CdcPendingChange *other = NULL;
+	ListCell   *lc;
+
+	past->shape_seq = past->seq;
+	foreach(lc, past->changes)
+	{
+		const CdcPendingChange *change = lfirst(lc);
+
+		if (change->from_seq != past->seq + 1)
+			continue;
+		if (change->position != NULL && cdc_history_is_ddl_at(past->sub, past->seq, change->position))
+			past->shape_seq = past->seq + 1;
+		else if (cdc_past_changes_shape(change))
+			other = change;
+	}
+	if (other != NULL && past->shape_seq != past->seq)
+		cdc_past_refuse(past, other->from_seq, "whether that was before this place is not known");
+}
+
 /* The changes of the source table behind the first event, with their definitions. */
 static void
 load_changes(CdcPast *past)
@@ -239,6 +299,7 @@ load_changes(CdcPast *past)
 		change->change.known = true;
 		change->change.nrenames = change->change.nadded = 0;
 	}
+	find_shape(past);
 }
 
 /* ------------------------------------------------------------------------
@@ -283,7 +344,7 @@ name_today(const CdcPast *past, const CdcPastColumn *columns, int n, const char 
 	for (i = 0; i < n; i++)
 		if (strcmp(columns[i].name, name) == 0)
 			return columns[i].today;
-	return cdc_past_kept_today(past, name, past->seq);
+	return cdc_past_kept_today(past, name, past->shape_seq);
 }
 
 /* Appends the column of the scratch table to the SELECT, as the result's column has it. */
@@ -302,6 +363,30 @@ select_column(const CdcPast *past, StringInfo sql, Form_pg_attribute from, Form_
 		appendStringInfo(sql, "::%s", format_type_be(to->atttypid));
 }
 
+/* ERROR where the target lacks a column that the source has, so that nothing would be seen of it. */
+static void
+check_columns(const CdcPast *past, TupleDesc desc, const CdcTableDef *def, const CdcPastColumn *columns)
+{
+	int			i;
+	int			c;
+
+	for (i = 0; i < def->ncolumns; i++)
+	{
+		if (columns[i].source == NULL || columns[i].today == NULL || cdc_column_def_is_generated(&def->columns[i]))
+			continue;
+		for (c = 0; c < desc->natts; c++)
+			if (!TupleDescAttr(desc, c)->attisdropped && strcmp(NameStr(TupleDescAttr(desc, c)->attname), columns[i].today) == 0)
+				break;
+		if (c == desc->natts)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("target %s cannot be shown as it was at seq " INT64_FORMAT, past->target, past->seq),
+					 errdetail("It has no column %s, which source table %s has.", quote_identifier(columns[i].today),
+							   past->table->source_table),
+					 errhint("Give it the source's columns, as cdc.stat_table says; or wait until it has followed its source.")));
+	}
+}
+
 /* The SELECT of the scratch table's rows, and what of it fills which column of desc. */
 static char *
 make_select(const CdcPast *past, TupleDesc desc, ResultColumn *result)
@@ -318,8 +403,9 @@ make_select(const CdcPast *past, TupleDesc desc, ResultColumn *result)
 
 	if (past->plain)
 	{
-		(void) cdc_table_version_at(past->sub->name, past->table->source_table, past->seq, GetDatabaseEncoding(), &version);
-		columns = cdc_past_columns(past, &version.def, past->seq, &n);
+		(void) cdc_table_version_at(past->sub->name, past->table->source_table, past->shape_seq, GetDatabaseEncoding(), &version);
+		columns = cdc_past_columns(past, &version.def, past->shape_seq, &n);
+		check_columns(past, desc, &version.def, columns);
 	}
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT");
@@ -428,6 +514,8 @@ as_of(FunctionCallInfo fcinfo, TimestampTz at, int64 seq, bool by_time)
 	past.seq = by_time ? place_of_time(&past, at) : place_of_seq(&past, seq);
 	cdc_past_begin(&past);
 	load_changes(&past);
+	if (by_time)
+		check_time(&past, at);
 	cdc_scope_end(&scope);
 
 	store = cdc_result_set_begin(fcinfo, &desc);

@@ -147,7 +147,7 @@ refuse(const Known *known, Unknown why, int64 copy)
 	{
 		ListCell   *lc;
 
-		detail = "It was in error, its position was moved, or it was not in the subscription: events do not tell of all changes.";
+		detail = "It was in error, its position was moved, it was not in the subscription, or waited for a copy without a key: events do not tell of all changes.";
 		foreach(lc, known->list)
 		{
 			const CdcKnown *k = lfirst(lc);
@@ -229,6 +229,59 @@ check_history(const CdcPast *past)
 						 name, table, name, table)));
 }
 
+/*
+ * ERROR where the target was filled by another mapping, or from what that had left.  From Kafka it is made anew
+ * from the history.
+ */
+static void
+check_mapping(const CdcPast *past)
+{
+	int64		until = cdc_known_mapped_until(past->sub, past->table->name);
+
+	if ((past->sub->kind == CDC_SERVER_KAFKA ? past->seq : past->begin_seq) > until)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("target %s cannot be shown as it was at seq " INT64_FORMAT, past->target, past->seq),
+			 errdetail("Up to seq " INT64_FORMAT " it had another key, columns or row_filter than today.", until),
+			 errhint("Take a place behind the copy that came after it; or SELECT cdc.replay(%s, %s, ..., to_seq := " INT64_FORMAT "); into a table that is made for it.",
+					 quote_literal_cstr(past->sub->name), quote_literal_cstr(past->table->source_table), past->seq)));
+}
+
+void
+cdc_past_check_gap(const CdcPast *past, int64 upto)
+{
+	Known		known = {past, NIL};
+	ListCell   *lc;
+
+	if (past->sub->kind != CDC_SERVER_KAFKA)
+		known.list = cdc_known(past->sub, past->table->source_table);
+	foreach(lc, known.list)
+	{
+		const CdcKnown *k = lfirst(lc);
+
+		if (k->kind == CDC_KNOWN_LOST && k->from_seq >= past->seq && k->from_seq < upto)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("rows of source table %s at that time are not known", past->table->source_table),
+					 errdetail("Behind seq " INT64_FORMAT ", the last commit of that time or before that the history of subscription \"%s\" has, events do not tell of all changes.",
+							   past->seq, past->sub->name),
+					 errhint("%s", places_hint(&known, past->seq, past->seq))));
+	}
+	foreach(lc, past->changes)
+	{
+		const CdcPendingChange *change = lfirst(lc);
+
+		if (change->from_seq > past->shape_seq && change->from_seq <= upto && cdc_past_changes_shape(change))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("rows of source table %s at that time are not known", past->table->source_table),
+					 errdetail("It was altered between seq " INT64_FORMAT " and the next one, and no event of the history tells when.",
+							   past->seq),
+					 errhint("Take at_seq := " INT64_FORMAT ", which is before it.", past->seq)));
+	}
+}
+
 void
 cdc_past_begin(CdcPast *past)
 {
@@ -241,6 +294,7 @@ cdc_past_begin(CdcPast *past)
 	if (past->sub->kind == CDC_SERVER_KAFKA)
 	{
 		past->begin_seq = 1;
+		check_mapping(past);
 		check_history(past);
 		return;
 	}
@@ -249,6 +303,7 @@ cdc_past_begin(CdcPast *past)
 	if (why != PLACE_IS_KNOWN)
 		refuse(&known, why, copy);
 	past->begin_seq = base->from_seq;
+	check_mapping(past);
 	check_history(past);
 	check_keyless(past, base, copy);
 }

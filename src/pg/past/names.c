@@ -20,7 +20,10 @@ cdc_past_refuse(const CdcPast *past, int64 seq, const char *reason)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("target %s cannot be shown as it was at seq " INT64_FORMAT, past->target, past->seq),
 			 errdetail("At seq " INT64_FORMAT " source table %s was altered: %s.", seq, past->table->source_table, reason),
-			 errhint("The events themselves: SELECT cdc.replay(%s, %s, ..., from_seq := " INT64_FORMAT ", to_seq := " INT64_FORMAT "); into a table that is made for it.",
+			 errhint("%sThe events themselves: SELECT cdc.replay(%s, %s, ..., from_seq := " INT64_FORMAT ", to_seq := " INT64_FORMAT "); into a table that is made for it.",
+					 past->sub->kind == CDC_SERVER_KAFKA ? "" :
+					 psprintf("From a new copy on it can be shown: SELECT cdc.resync_table(%s, %s); ",
+							  quote_literal_cstr(past->sub->name), quote_literal_cstr(past->table->name)),
 					 quote_literal_cstr(past->sub->name), quote_literal_cstr(past->table->source_table),
 					 past->begin_seq, past->seq)));
 }

@@ -30,6 +30,7 @@ typedef struct CdcPast
 	Oid			relid;			/* of the target */
 	char	   *target;			/* its name, qualified and quoted */
 	int64		seq;			/* the last event that counts, a commit of the source */
+	int64		shape_seq;		/* the table is as the event with that seq has it: the same, or the one behind DDL */
 	int64		begin_seq;		/* the first one */
 	List	   *changes;		/* of the source table behind that, up to now: CdcPendingChange *, loaded */
 	bool		plain;			/* the target has the source's columns and key, and follows them */
@@ -41,6 +42,12 @@ typedef struct CdcPast
 
 /* Fills in begin_seq; ERROR where it is not known what rows the source had at the place. */
 extern void cdc_past_begin(CdcPast *past);
+
+/*
+ * The place was found by its time, up to the event upto, which is later: ERROR where the source may have changed
+ * rows in between of which no event tells.
+ */
+extern void cdc_past_check_gap(const CdcPast *past, int64 upto);
 
 /* ---- names.c ---- */
 

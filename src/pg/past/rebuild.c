@@ -111,7 +111,7 @@ cdc_past_rebuild(CdcPast *past)
 	{
 		const CdcPendingChange *change = lfirst(lc);
 
-		if (change->from_seq > past->seq)
+		if (change->from_seq > past->shape_seq)
 			break;
 		replay(past, after, change->from_seq - 1);
 		after = Max(after, change->from_seq - 1);

@@ -22,7 +22,7 @@ cdc_known(const CdcSubscription *sub, const char *source_table)
 	static CdcStatement stmt = {
 		"SELECT k.kind, k.from_seq, COALESCE(k.events_seq, 9223372036854775807), COALESCE(k.sync_seq, k.from_seq),"
 		" k.whole FROM cdc_catalog.table_known k WHERE k.subscription OPERATOR(pg_catalog.=) $1"
-		" AND k.source_table OPERATOR(pg_catalog.=) $2 ORDER BY k.number DESC",
+		" AND k.source_table OPERATOR(pg_catalog.=) $2 AND k.kind OPERATOR(pg_catalog.<>) 'p' ORDER BY k.number DESC",
 		2, {TEXTOID, TEXTOID}
 	};
 	CdcSpi		spi;
@@ -99,7 +99,8 @@ cdc_known_lost(const CdcSubscription *sub, const char *name)
 		" SELECT DISTINCT t.subscription, t.source_table, 'l'::pg_catalog.\"char\","
 		" COALESCE(CASE WHEN $2 IS NULL THEN p.last_seq ELSE a.applied_seq END, 0)"
 		" FROM cdc_catalog.subscription_table t"
-		" LEFT JOIN (SELECT o.source_table, pg_catalog.max(o.number) AS newest,"
+		" LEFT JOIN (SELECT o.source_table,"
+		" pg_catalog.max(CASE WHEN o.kind OPERATOR(pg_catalog.<>) 'p' THEN o.number END) AS newest,"
 		" pg_catalog.max(CASE WHEN o.kind OPERATOR(pg_catalog.=) 'l' THEN o.number END) AS lost"
 		" FROM cdc_catalog.table_known o WHERE o.subscription OPERATOR(pg_catalog.=) $1 GROUP BY o.source_table) k"
 		" ON k.source_table OPERATOR(pg_catalog.=) t.source_table"
@@ -112,4 +113,65 @@ cdc_known_lost(const CdcSubscription *sub, const char *name)
 	};
 
 	(void) cdc_spi_run(&stmt, sub->name, name);
+}
+
+void
+cdc_known_lost_behind(const CdcSubscription *sub, const char *source_table, int64 seq)
+{
+	static CdcStatement stmt = {
+		"INSERT INTO cdc_catalog.table_known (subscription, source_table, kind, from_seq)"
+		" SELECT $1, $2, 'l', $3::pg_catalog.int8 WHERE NOT EXISTS (SELECT 1 FROM cdc_catalog.table_known l"
+		" WHERE l.subscription OPERATOR(pg_catalog.=) $1 AND l.source_table OPERATOR(pg_catalog.=) $2"
+		" AND l.kind OPERATOR(pg_catalog.=) 'l' AND l.from_seq OPERATOR(pg_catalog.<=) $3::pg_catalog.int8"
+		" AND NOT EXISTS (SELECT 1 FROM cdc_catalog.table_known k"
+		" WHERE k.subscription OPERATOR(pg_catalog.=) $1 AND k.source_table OPERATOR(pg_catalog.=) $2"
+		" AND (k.kind OPERATOR(pg_catalog.=) 'c' OR k.kind OPERATOR(pg_catalog.=) 'm')"
+		" AND k.number OPERATOR(pg_catalog.>) l.number))",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name, source_table, psprintf(INT64_FORMAT, seq));
+}
+
+/* What makes rows of the target t out of those of its source, in a text. */
+#define MAPPING		"ROW(t.mode, t.key, t.columns, t.row_filter)::pg_catalog.text"
+
+void
+cdc_known_mapped(const CdcSubscription *sub, const char *name)
+{
+	static CdcStatement stmt = {
+		"INSERT INTO cdc_catalog.table_known (subscription, source_table, kind, from_seq, name, target, mapping)"
+		" SELECT t.subscription, t.source_table, 'p', COALESCE(p.last_seq, 0), t.name, t.target, " MAPPING
+		" FROM cdc_catalog.subscription_table t"
+		" LEFT JOIN cdc_catalog.subscription_position p ON p.subscription OPERATOR(pg_catalog.=) t.subscription"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.name OPERATOR(pg_catalog.=) $2",
+		2, {TEXTOID, TEXTOID}
+	};
+
+	(void) cdc_spi_run(&stmt, sub->name, name);
+}
+
+int64
+cdc_known_mapped_until(const CdcSubscription *sub, const char *name)
+{
+	static CdcStatement stmt = {
+		"SELECT COALESCE(pg_catalog.max(k.from_seq), -1) FROM cdc_catalog.subscription_table t"
+		" JOIN cdc_catalog.table_known k ON k.subscription OPERATOR(pg_catalog.=) t.subscription"
+		" AND k.source_table OPERATOR(pg_catalog.=) t.source_table"
+		" AND (k.name OPERATOR(pg_catalog.=) t.name OR k.target OPERATOR(pg_catalog.=) t.target)"
+		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.name OPERATOR(pg_catalog.=) $2"
+		" AND k.kind OPERATOR(pg_catalog.=) 'p' AND k.mapping OPERATOR(pg_catalog.<>) " MAPPING,
+		2, {TEXTOID, TEXTOID}
+	};
+	CdcSpi		spi;
+	Datum		values[2];
+	int64		result = -1;
+
+	values[0] = CStringGetTextDatum(sub->name);
+	values[1] = CStringGetTextDatum(name);
+	cdc_spi_begin(&spi);
+	if (cdc_spi_execute(&stmt, values, NULL) > 0)
+		result = cdc_spi_int64(0, 1);
+	cdc_spi_end(&spi);
+	return result;
 }

@@ -9,6 +9,8 @@
  *	  as rows were changed without an event, or events are missing.  While a copy is read its
  *	  rows are of several places of the source, and no event tells which.
  *
+ *	  And by which mappings its targets were filled before they had the present ones.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef CDC_PG_PROGRESS_KNOWN_H
@@ -49,5 +51,17 @@ extern void cdc_known_made(const CdcSubscription *sub, const char *source_table)
  * has.
  */
 extern void cdc_known_lost(const CdcSubscription *sub, const char *name);
+
+/* The same of a source table, from behind that event on. */
+extern void cdc_known_lost_behind(const CdcSubscription *sub, const char *source_table, int64 seq);
+
+/* The table of that name ends: what its target had up to here was made by its mapping. */
+extern void cdc_known_mapped(const CdcSubscription *sub, const char *name);
+
+/*
+ * The last event when the table of that name, or its target, had another mapping than now; -1: it never had,
+ * as far as is known.
+ */
+extern int64 cdc_known_mapped_until(const CdcSubscription *sub, const char *name);
 
 #endif							/* CDC_PG_PROGRESS_KNOWN_H */

@@ -122,8 +122,7 @@ empties_table(const DdlCall *d, const CdcDdlEffect *effect, bool ahead)
 	if (effect->kind != CDC_DDL_TABLE_TRUNCATE && effect->kind != CDC_DDL_TABLE_CREATE)
 		return false;
 	/* rows of a table without a key are left out until then, as the copy has them */
-	if (cdc_binlog_stream_leaves_out(d->stream, full_name,
-									 has_key(effect->new_def != NULL ? effect->new_def : def)))
+	if (cdc_binlog_leave_out(d->stream, full_name, has_key(effect->new_def != NULL ? effect->new_def : def)))
 		return false;
 	if (effect->kind == CDC_DDL_TABLE_TRUNCATE)
 		return true;

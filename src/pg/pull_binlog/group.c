@@ -200,7 +200,10 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 	if (lookup != NULL)
 		lookup->place.position = position;
 	if (call->stream != NULL)
+	{
 		call->stream->txn = txn;
+		call->stream->group_seq = call->pos.last_seq;
+	}
 	cdc_decoder_begin(decoder, format, txn);
 	cdc_group_buffer_rewind(group);
 	while (cdc_group_buffer_next(group, &data, &len))
@@ -229,7 +232,7 @@ cdc_binlog_group(CdcBinlogCall *call, CdcDecoder *decoder, CdcGroupBuffer *group
 				if (call->stream != NULL && change.table != table)
 				{
 					table = change.table;
-					copied = cdc_binlog_stream_leaves_out(call->stream, table->full_name, table->npk > 0);
+					copied = cdc_binlog_leave_out(call->stream, table->full_name, table->npk > 0);
 				}
 				if (copied)
 				{

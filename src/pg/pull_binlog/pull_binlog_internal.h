@@ -109,6 +109,7 @@ typedef struct CdcBinlogTable
 	bool		keyless;		/* one of them has no key */
 	bool		lost;			/* nothing but new copies helps them, or to be added anew */
 	bool		doubted;		/* a row was not understood, and apply will say so */
+	bool		left_out;		/* that changes are left out is noted */
 } CdcBinlogTable;
 
 /*
@@ -164,7 +165,8 @@ typedef struct CdcBinlogStream
 	List	   *ahead;			/* of CdcBinlogAhead * */
 	CdcBinlogMark moment;		/* what a snapshot for tables without a key has at least ... */
 	uint64		moment_number;	/* ... of which that is so */
-	const CdcTransaction *txn;	/* that is being decoded; or NULL */
+	const CdcTransaction *txn;	/* that is being decoded; or NULL ... */
+	int64		group_seq;		/* ... and the last event before it */
 
 	/* where it stands: the end of the last complete transaction */
 	char	   *file;
@@ -325,6 +327,9 @@ extern bool cdc_binlog_stream_copies(CdcBinlogStream *stream, const char *full_n
  */
 extern bool cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *full_name,
 										 bool has_key);
+
+/* The same where there is a change, of the transaction that is being read: that what the history has ends before it is noted. */
+extern bool cdc_binlog_leave_out(CdcBinlogStream *stream, const char *full_name, bool has_key);
 
 /*
  * A transaction changes the table (names in UTF-8), perhaps: a snapshot that waits for the stream, and

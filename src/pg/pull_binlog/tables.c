@@ -15,6 +15,7 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/tables.h"
 #include "pg/mapping/registry.h"
+#include "pg/progress/known.h"
 #include "pg/target/replica_table.h"
 
 void
@@ -44,7 +45,7 @@ init_table(CdcBinlogTable *entry, char state, bool keyless, bool lost)
 	entry->copies = is_copied(state);
 	entry->copying = state == 'd' || state == 'f';
 	entry->keyless = keyless;
-	entry->doubted = false;
+	entry->doubted = entry->left_out = false;
 }
 
 /* The source table has another target. */
@@ -171,6 +172,22 @@ cdc_binlog_stream_leaves_out(CdcBinlogStream *stream, const char *full_name, boo
 
 	return known != NULL && (!has_key || known->keyless) &&
 		cdc_binlog_stream_copies(stream, full_name);
+}
+
+bool
+cdc_binlog_leave_out(CdcBinlogStream *stream, const char *full_name, bool has_key)
+{
+	CdcBinlogTable *known;
+
+	if (!cdc_binlog_stream_leaves_out(stream, full_name, has_key))
+		return false;
+	known = find_table(stream, full_name);
+	if (!known->left_out)
+	{
+		known->left_out = true;
+		cdc_known_lost_behind(stream->sub, cdc_from_utf8_copy(full_name), stream->group_seq);
+	}
+	return true;
 }
 
 bool
@@ -408,7 +425,7 @@ cdc_binlog_stream_lookup(void *arg, const CdcTableMap *map, const CdcTable **tab
 	if (st != CDC_OK || *table == NULL)
 		return st;
 	cdc_binlog_stream_discover(stream, *table, true);
-	if (cdc_binlog_stream_leaves_out(stream, (*table)->full_name, (*table)->npk > 0) &&
+	if (cdc_binlog_leave_out(stream, (*table)->full_name, (*table)->npk > 0) &&
 		!cdc_copy_pass_is_of(&stream->copy, (*table)->full_name))
 		*table = NULL;
 	return CDC_OK;
