@@ -43,6 +43,14 @@ SET timezone = 'UTC';
 SELECT * FROM cdc.as_of(NULL::a, at := '2026-01-01 00:00:08+00');
 SELECT * FROM cdc.as_of(NULL::a, at := '2025-01-01 00:00+00');
 SELECT * FROM cdc.as_of(NULL::a, at := '-infinity');
+-- dates that are not in order, as of several partitions; one that is later than when it was read
+UPDATE h SET source_ts = '2026-01-01 00:00:06.5+00' WHERE seq = 4;
+SELECT * FROM cdc.as_of(NULL::a, at := '2026-01-01 00:00:06+00');
+SELECT id, v FROM cdc.as_of(NULL::a, at := '2026-01-01 00:00:03+00') ORDER BY id;
+UPDATE h SET source_ts = '2026-01-01 00:00:04+00' WHERE seq = 4;
+UPDATE h SET ingested_at = '2026-01-01 00:00:05+00' WHERE seq = 7;
+SELECT * FROM cdc.as_of(NULL::a, at := '2026-01-01 00:00:06+00');
+UPDATE h SET ingested_at = now() WHERE seq = 7;
 -- who may
 CREATE ROLE regress_past;
 CREATE SCHEMA past_h;

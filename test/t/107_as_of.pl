@@ -137,6 +137,9 @@ for my $case (map { my $f = $_; map { [ $f, $_ ] } qw(FULL MINIMAL) } @flavours)
 		change($db, 10, 'id, v, w');
 		pump($db);
 		all_ok($db, 'id, v, w', 'a column was added', 'being copied');
+		my $ddl = $cluster->value('SELECT max(seq) FROM ' . $cluster->history_of($db) . " WHERE op = 's' AND source_table = '$db.t'");
+		like(as_of($db, $ddl, 'id, x'), qr/^(\d+\|7\n?)+$/, '... at its own event');
+		like(as_of($db, $ddl - 1, 'id, x'), qr/^(\d+\|-\n?)+$/, '... not before');
 		my $mark = $number{$db};
 		is(as_of($db, seq_of($db, $mark), 'id, v, w, x'), content($source, "SELECT id, v, w, x FROM $db.t ORDER BY 1, 2, 3, 4"), '... and has its default');
 		$source->do("ALTER TABLE $db.t CHANGE v num bigint, DROP COLUMN w");
