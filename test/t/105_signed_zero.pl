@@ -89,6 +89,15 @@ sub zeros
 	# What DDL does to rows that are there.
 	$source->do("ALTER TABLE $id.forms ADD e double DEFAULT '$zero', MODIFY d float", "INSERT INTO $id.forms (id) VALUES (5)");
 	$cluster->catch_up($id);
+	# whether a server keeps the sign of a default is not known: the source is asked
+	if ($zero eq '-0')
+	{
+		my $error = $cluster->value("SELECT last_error FROM cdc.subscription_table WHERE subscription = '$id' AND source_table = '$id.forms' AND state = 'e'");
+		my ($hint) = ($error // '') =~ /^HINT: +(SELECT cdc\.resync_table.*)/m;
+		ok(defined $hint, "$id: a default of -0 is told") or diag($error);
+		$cluster->do($hint);
+		$cluster->catch_up($id);
+	}
 	same($source, $id, 'forms', 'id, d, e', 'added and altered');
 	$source->do("ALTER TABLE $id.forms MODIFY d varchar(20), MODIFY dm double");
 	$cluster->catch_up($id);
