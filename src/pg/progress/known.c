@@ -155,7 +155,7 @@ int64
 cdc_known_mapped_until(const CdcSubscription *sub, const char *name)
 {
 	static CdcStatement stmt = {
-		"SELECT COALESCE(pg_catalog.max(k.from_seq), -1) FROM cdc_catalog.subscription_table t"
+		"SELECT COALESCE(pg_catalog.max(k.from_seq), '-1'::pg_catalog.int8) FROM cdc_catalog.subscription_table t"
 		" JOIN cdc_catalog.table_known k ON k.subscription OPERATOR(pg_catalog.=) t.subscription"
 		" AND k.source_table OPERATOR(pg_catalog.=) t.source_table"
 		" AND (k.name OPERATOR(pg_catalog.=) t.name OR k.target OPERATOR(pg_catalog.=) t.target)"
