@@ -195,7 +195,8 @@ for my $flavour ('mariadb', 'mysql97', 'mysql56')
 	$source = CdcIngest::Server->new($flavour);
 	$proxy = CdcIngest::FakeMysql->proxy($source->port);
 	$source->do('CREATE DATABASE shop', 'CREATE TABLE shop.t (id int PRIMARY KEY, v varchar(20), j longtext)',
-		q{INSERT INTO shop.t VALUES (1, 'one', '{}'), (2, 'two', NULL)}, 'CREATE TABLE shop.keyless (v int)', 'INSERT INTO shop.keyless VALUES (1)');
+		q{INSERT INTO shop.t VALUES (1, 'one', '{}'), (2, 'two', NULL)}, 'CREATE TABLE shop.keyless (v int)', 'INSERT INTO shop.keyless VALUES (1)',
+		'CREATE TABLE shop.part (id int PRIMARY KEY) ENGINE=MyISAM', 'CREATE DATABASE other', 'CREATE TABLE other.merged (id int PRIMARY KEY) ENGINE=MERGE UNION=(shop.part)');
 	$cluster->do('DROP SERVER IF EXISTS source CASCADE');
 	# Without TLS: the cdc user of these servers has what each can do without.
 	my %user = $flavour eq 'mysql97' ? (user => 'plain', password => '') : ();
@@ -219,7 +220,7 @@ for my $flavour ('mariadb', 'mysql97', 'mysql56')
 		sweep("$flavour, the first pull", [q{SELECT cdc.pull('s')}], before => [$create], after => \@after);
 		sweep("$flavour, a later pull", [q{SELECT cdc.pull('s')}], before => [ $create, [q{SELECT cdc.pull('s')}] ], after => \@after);
 	}
-	sweep("$flavour, wait_for", [q{SELECT cdc.wait_for('s', timeout := '1 s')}],
+	sweep("$flavour, wait_for", [q{SELECT cdc.wait_for('s', timeout := '1 s', tables := '{shop.t}')}],
 		before => [ $create, [q{SELECT cdc.pull('s')}, q{SELECT count(*) FROM cdc.apply('s')}] ], after => \@after)
 	  if $flavour eq 'mariadb';
 	limits($flavour, $create, \@after) if $flavour ne 'mysql56';

@@ -17,24 +17,9 @@ $cluster->do(sprintf(q{CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS 
 sub list { return join ' ', map { join '|', map { $_ // '-' } @$_ } @{ $cluster->rows(@_) } }
 sub log_of { return list('SELECT kind, message, detail FROM cdc.log WHERE subscription = ? ORDER BY at', $_[0]) }
 
-# A topic and a subscription of the same name, which goes on by hand.
-sub subscription
-{
-	my ($name, $format, %opt) = @_;
-	$kafka->create_topic($name, delete $opt{partitions} // 1);
-	$cluster->do("CREATE SCHEMA IF NOT EXISTS $name", @{ delete $opt{first} // [] });
-	$cluster->call('create_subscription', name => $name, server => 'bus', topics => [$name], format => $format, target_schema => $name, enabled => \'false', %opt);
-	return;
-}
-
-# Pulls and applies messages; returns the error.
-sub follow
-{
-	my ($name, @messages) = @_;
-	$kafka->produce($name, \@messages) if @messages;
-	my $error = $cluster->error_of("SELECT cdc.pull('$name')");
-	return $error eq '' ? $cluster->error_of("SELECT * FROM cdc.apply('$name')") : $error;
-}
+# As CdcIngest::Cluster says.
+sub subscription { return $cluster->subscribe_topic($kafka, @_) }
+sub follow { return $cluster->follow_topic($kafka, @_) }
 
 # The same of one message in that partition.
 sub follow_at

@@ -16,24 +16,9 @@ $cluster->do(sprintf(q{CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS 
 
 sub list { return join ' ', map { join '|', map { $_ // '-' } @$_ } @{ $cluster->rows(@_) } }
 
-# A topic and a subscription of the same name, which goes on by hand.
-sub subscription
-{
-	my ($name, $format, %opt) = @_;
-	$kafka->create_topic($name);
-	$cluster->do("CREATE SCHEMA IF NOT EXISTS $name", @{ delete $opt{first} // [] });
-	$cluster->call('create_subscription', name => $name, server => 'bus', topics => [$name], format => $format, target_schema => $name, enabled => \'false', %opt);
-	return;
-}
-
-# Pulls and applies messages; returns the error.
-sub follow
-{
-	my ($name, @messages) = @_;
-	$kafka->produce($name, \@messages) if @messages;
-	my $error = $cluster->error_of("SELECT cdc.pull('$name')");
-	return $error eq '' ? $cluster->error_of("SELECT * FROM cdc.apply('$name')") : $error;
-}
+# As CdcIngest::Cluster says.
+sub subscription { return $cluster->subscribe_topic($kafka, @_) }
+sub follow { return $cluster->follow_topic($kafka, @_) }
 
 sub state_of { return list('SELECT source_table, state FROM cdc.subscription_table WHERE subscription = ? ORDER BY 1', $_[0]) }
 

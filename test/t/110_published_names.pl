@@ -20,15 +20,7 @@ $cluster->add_source('shop', $source);
 $cluster->do("CREATE SERVER bus FOREIGN DATA WRAPPER cdc_kafka OPTIONS (bootstrap_servers '" . $kafka->bootstrap . "')");
 $cluster->subscribe('shop', 'shop', 'shop', tables => ['shop.*'], enabled => \'false', history => 'public.history');
 
-sub both
-{
-	for (1 .. 30)
-	{
-		$cluster->do(q{SELECT cdc.pull('shop')}, q{SELECT * FROM cdc.apply('shop')});
-		last if $cluster->value(q{SELECT count(*) FROM cdc.subscription_table WHERE subscription = 'shop' AND state <> 'r'}) == 0;
-	}
-	return;
-}
+sub both { return $cluster->pull_and_apply('shop') }
 sub next_seq { both(); return $cluster->value('SELECT max(seq) + 1 FROM history') }
 sub fails { return $cluster->error_of($_[0]) }
 sub publish

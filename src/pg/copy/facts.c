@@ -54,14 +54,11 @@ merge_table(CdcSource *control, const CdcTable *table)
 	{
 		const char *database = cdc_answer_text(answer, i, 0);
 		const char *name = cdc_answer_text(answer, i, 1);
-		CdcAnswer  *shown;
+		const char *create;
 
 		CHECK_FOR_INTERRUPTS();
-		shown = cdc_source_try_ask(control, "SHOW CREATE TABLE", CDC_OR_MORE(2),
-								   psprintf("SHOW CREATE TABLE %s.%s", cdc_source_quote_ident(database),
-											cdc_source_quote_ident(name)));
-		if (shown != NULL && cdc_answer_rows(shown) > 0 &&
-			merges(cdc_answer_lenient(shown, 0, 1, NULL), database, table))
+		create = cdc_source_show_create(control, database, name);
+		if (create != NULL && merges(create, database, table))
 			return psprintf("%s.%s", database, name);
 	}
 	return NULL;

@@ -71,14 +71,9 @@ cdc_source_cascades(CdcSource *source, List **keys)
 		CHECK_FOR_INTERRUPTS();
 		if (!same)
 		{
-			CdcAnswer  *shown;
-
 			database = cdc_answer_text(answer, i, 0);
 			table = cdc_answer_text(answer, i, 1);
-			shown = cdc_source_try_ask(source, "SHOW CREATE TABLE", CDC_OR_MORE(2),
-									   psprintf("SHOW CREATE TABLE %s.%s", cdc_source_quote_ident(database),
-												cdc_source_quote_ident(table)));
-			create = shown != NULL && cdc_answer_rows(shown) > 0 ? cdc_answer_lenient(shown, 0, 1, NULL) : NULL;
+			create = cdc_source_show_create(source, database, table);
 		}
 		if (same && strcmp(name, cdc_answer_text(answer, i, 2)) == 0)
 		{

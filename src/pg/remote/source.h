@@ -113,6 +113,12 @@ extern const char *cdc_source_sql_binlog_status(const CdcMysqlServerInfo *info);
 extern const char *cdc_source_sql_replica_status(const CdcMysqlServerInfo *info);
 extern const char *cdc_source_sql_replicas(const CdcMysqlServerInfo *info);
 
+/*
+ * What SHOW CREATE TABLE says of a table, palloc'ed; NULL: nothing, as where our account may not see it.  Names
+ * and text are UTF-8.
+ */
+extern char *cdc_source_show_create(CdcSource *source, const char *database, const char *table);
+
 /* A palloc'ed literal or identifier of the source's SQL. */
 extern char *cdc_source_quote_literal(const char *s);
 extern char *cdc_source_quote_ident(const char *s);

@@ -135,6 +135,16 @@ cdc_source_sql_replicas(const CdcMysqlServerInfo *info)
 	return is_mysql_since(info, 80022) ? "SHOW REPLICAS" : "SHOW SLAVE HOSTS";
 }
 
+char *
+cdc_source_show_create(CdcSource *source, const char *database, const char *table)
+{
+	CdcAnswer  *answer = cdc_source_try_ask(source, "SHOW CREATE TABLE", CDC_OR_MORE(2),
+											psprintf("SHOW CREATE TABLE %s.%s", cdc_source_quote_ident(database),
+													 cdc_source_quote_ident(table)));
+
+	return answer != NULL && cdc_answer_rows(answer) > 0 ? cdc_answer_lenient(answer, 0, 1, NULL) : NULL;
+}
+
 /* The start of a binlog file, behind its magic. */
 #define FIRST_OFFSET	4
 

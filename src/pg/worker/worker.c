@@ -136,11 +136,15 @@ note_source(const CdcSubscription *sub)
 		cdc_source_seen_write(sub->name, &report, NULL);
 }
 
-/* Starts a transaction; NULL, without one: the worker is not wanted any more. */
+/*
+ * Starts a transaction; NULL, without one: the worker is not wanted any more.  The result is the
+ * transaction's: who takes the subscription's lock in it reads it again, which is not for the next one.
+ */
 static CdcSubscription *
 begin_turn(void)
 {
 	CdcSubscription *sub;
+	CdcSubscription *result;
 
 	if (!cdc_background_transaction())
 		return NULL;
@@ -153,8 +157,11 @@ begin_turn(void)
 		if (disabled != NULL)
 			note_source(disabled);
 		cdc_background_commit();
+		return NULL;
 	}
-	return sub;
+	result = palloc(sizeof(CdcSubscription));
+	*result = *sub;
+	return result;
 }
 
 /* One transaction of pull.  false: the worker is not wanted any more. */

@@ -183,6 +183,37 @@ sub catch_up
 	return;
 }
 
+# The same without workers: pulls and applies until all its tables are ready.
+sub pull_and_apply
+{
+	my ($self, $subscription) = @_;
+	for (1 .. 30)
+	{
+		$self->do("SELECT cdc.pull('$subscription')", "SELECT * FROM cdc.apply('$subscription')");
+		last if $self->value(q{SELECT count(*) FROM cdc.subscription_table WHERE subscription = ? AND state <> 'r'}, $subscription) == 0;
+	}
+	return;
+}
+
+# A topic and a subscription of the same name, of server bus and into a schema of that name, which goes on by hand.
+sub subscribe_topic
+{
+	my ($self, $kafka, $name, $format, %opt) = @_;
+	$kafka->create_topic($name, delete $opt{partitions} // 1);
+	$self->do("CREATE SCHEMA IF NOT EXISTS $name", @{ delete $opt{first} // [] });
+	$self->call('create_subscription', name => $name, server => 'bus', topics => [$name], format => $format, target_schema => $name, enabled => \'false', %opt);
+	return;
+}
+
+# Pulls and applies messages of such a one; returns the error.
+sub follow_topic
+{
+	my ($self, $kafka, $name, @messages) = @_;
+	$kafka->produce($name, \@messages) if @messages;
+	my $error = $self->error_of("SELECT cdc.pull('$name')");
+	return $error eq '' ? $self->error_of("SELECT * FROM cdc.apply('$name')") : $error;
+}
+
 # The end of a test that makes no sense to go on with.  (What a subtest dies with is
 # not shown by Test::More.)
 sub give_up
