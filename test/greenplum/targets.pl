@@ -1,5 +1,6 @@
 # Targets of one's own on Greenplum, of one source table, that come while workers apply: with
-# partitions, replicated, at random, append-optimised; rows move between partitions.
+# partitions, replicated, at random, append-optimised; rows move between partitions.  Tables
+# without a key; the extension's own rows, which others change at the same time.
 #
 # Not part of a whole run: it wants a Greenplum cluster (see CONTRIBUTING.md).
 use strict;
@@ -46,7 +47,53 @@ for my $flavour (grep { CdcIngest::Server->available($_) } split / /, $ENV{CDC_G
 		is(join("\n", map { join '|', @$_ } @{ $cluster->rows("SELECT a, b, s, v FROM $sub.$table ORDER BY 1, 2") }),
 			join("\n", map { join '|', @$_ } @{ $source->rows('SELECT a, b, s, v FROM own.t ORDER BY 1, 2') }), "$table: rows of $flavour");
 	}
+	without_key($source, $sub);
+	changed_meanwhile($source, $sub);
 	$cluster->do("SELECT cdc.drop_subscription('$sub', drop_history := true)");
+}
+
+# Rows that are alike, on several segments; with NULLs, with values that are equal and not the same;
+# so many that a search through the table for each of them would take minutes.
+sub without_key
+{
+	my ($source, $sub) = @_;
+	my $content = sub { my ($from, $table) = @_; return join "\n", map { join '|', map { $_ // '-' } @$_ } @{ $from->rows("SELECT a, b, c, count(*) FROM $table GROUP BY 1, 2, 3 ORDER BY a IS NULL, a, b IS NULL, b, c IS NULL, c, 4") } };
+	$source->do('CREATE TABLE own.bare (a int, b varbinary(20), c double)',
+		q{INSERT INTO own.bare SELECT if(x.i = 7, NULL, x.i * 10 + y.i), if(y.i = 3, NULL, concat('row ', z.i)), if(w.i < 3, NULL, w.i - 3) FROM own.n x, own.n y, own.n z, own.n w},
+		q{INSERT INTO own.bare SELECT 1, 'many', 0 FROM own.n x, own.n y}, "INSERT INTO own.bare VALUES (NULL, NULL, NULL), (NULL, NULL, NULL), (NULL, NULL, NULL)");
+	$cluster->call('add_table', subscription => $sub, source_table => 'own.bare', target => "$sub.bare");
+	$cluster->catch_up($sub);
+	is($content->($cluster, "(SELECT a, convert_from(b, 'UTF8') AS b, c FROM $sub.bare) t"), $content->($source, 'own.bare'), 'without a key: copied');
+	$source->do(q{UPDATE own.bare SET b = concat(b, '!') WHERE a IS NULL OR a >= 20}, 'DELETE FROM own.bare WHERE a < 20 AND c = 1', 'DELETE FROM own.bare WHERE a IS NULL AND b IS NULL LIMIT 2',
+		q{DELETE FROM own.bare WHERE b = 'many' LIMIT 60}, 'UPDATE own.bare SET c = -c WHERE a < 30');
+	$cluster->catch_up($sub);
+	is($content->($cluster, "(SELECT a, convert_from(b, 'UTF8') AS b, c FROM $sub.bare) t"), $content->($source, 'own.bare'), 'without a key: followed');
+	return;
+}
+
+# With gp_enable_global_deadlock_detector a statement waits for a row that another transaction
+# changes, and looks at it again.
+sub changed_meanwhile
+{
+	my ($source, $sub) = @_;
+	$source->do('CREATE TABLE own.e (id int PRIMARY KEY, v int)', 'INSERT INTO own.e VALUES (1, 1), (2, 2)');
+	$cluster->do("CREATE TABLE $sub.e (id int PRIMARY KEY, v int CHECK (v < 10))");
+	$cluster->call('add_table', subscription => $sub, source_table => 'own.e', target => "$sub.e", options => '{"on_error": "log"}');
+	$cluster->catch_up($sub);
+	$source->do('UPDATE own.e SET v = 100 WHERE id = 1', 'UPDATE own.e SET v = 3 WHERE id = 2');
+	ok($cluster->poll("SELECT count(*) > 0 FROM cdc_catalog.blocked_key WHERE subscription = '$sub'", 1), 'an event is kept, and its key blocked');
+	$cluster->do("SELECT cdc.disable_subscription('$sub')");
+	my $other = $cluster->connect;
+	$other->begin_work;
+	$other->do("UPDATE cdc_catalog.blocked_key SET name = name WHERE subscription = '$sub'");
+	my $session = $cluster->connect;
+	$session->do("SELECT cdc.discard_errors('$sub', 'own.e', 'a test')", { pg_async => 1 });
+	ok($cluster->poll("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND mppsessionid <> 0", 1), 'a statement waits for a row');
+	$other->commit;
+	ok(eval { $session->pg_result; 1 }, 'and goes on when it has changed') or diag $@;
+	is($cluster->value("SELECT count(*) FROM cdc_catalog.blocked_key WHERE subscription = '$sub'"), 0, 'nothing is blocked');
+	$_->disconnect for $other, $session;
+	return;
 }
 
 done_testing();

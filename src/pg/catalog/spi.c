@@ -9,6 +9,7 @@
 #include "pg/catalog/spi.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -20,10 +21,13 @@
 #include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/plancache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "pg/base/compat_catalog.h"
 #include "pg/base/compat_executor.h"
+#include "pg/base/error.h"
 #include "pg/process/shmem.h"
 
 void
@@ -137,11 +141,87 @@ leave_deadlocks_to_workers(void)
 				   PGC_S_SESSION, GUC_ACTION_LOCAL);
 }
 
+/* Whether a plan is of an UPDATE or DELETE that has a subquery or reads another table. */
+static bool
+looks_around(SPIPlanPtr plan)
+{
+	ListCell   *source;
+	ListCell   *lc;
+
+	foreach(source, SPI_plan_get_plan_sources(plan))
+	{
+		foreach(lc, ((CachedPlanSource *) lfirst(source))->query_list)
+		{
+			Query	   *query = lfirst(lc);
+
+			if ((query->commandType == CMD_UPDATE || query->commandType == CMD_DELETE) &&
+				(query->hasSubLinks || list_length(query->rtable) > 1))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* An execution of a statement. */
+typedef struct Execution
+{
+	CdcStatement *stmt;
+	Datum	   *values;
+	const char *nulls;
+	bool		look;			/* the statement reads, as the active snapshot sees it */
+} Execution;
+
+/* CdcAttempt */
+static bool
+execute_plan(void *arg)
+{
+	Execution  *run = arg;
+	int			rc = SPI_execute_plan(run->stmt->plan, run->values, run->nulls, run->look, 0);
+
+	if (rc < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
+	return true;
+}
+
+#if CDC_HAVE_DISTRIBUTION
+
+/* So often a statement is tried again, and so long apart: the other transaction's commit is under way. */
+#define LOOK_AGAIN_TRIES	1000
+#define LOOK_AGAIN_USEC		10000
+
+/*
+ * A segment that finds a row changed by a transaction for which it has waited cannot look again into
+ * what comes from others: the statement fails ("EvalPlanQual can not handle subPlan with Motion node").
+ * Begun anew it sees the row as it is now.
+ */
+static void
+execute_again(Execution *run)
+{
+	int			tries;
+
+	for (tries = 0;; tries++)
+	{
+		ErrorData  *error = cdc_attempt(execute_plan, run);
+
+		if (error == NULL)
+			return;
+		SPI_restore_connection();
+		if (error->sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE || IsolationUsesXactSnapshot() ||
+			tries == LOOK_AGAIN_TRIES)
+			ReThrowError(error);
+		FreeErrorData(error);
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(LOOK_AGAIN_USEC);
+	}
+}
+
+#endif
+
 /* look: the statement reads, as the active snapshot sees it. */
 static uint64
 execute(CdcStatement *stmt, Datum *values, const char *nulls, bool look)
 {
-	int			rc;
+	Execution	run = {stmt, values, nulls, look};
 
 	if (CDC_HAVE_WHOLE_TABLE_LOCKS && !look)
 		leave_deadlocks_to_workers();
@@ -153,11 +233,17 @@ execute(CdcStatement *stmt, Datum *values, const char *nulls, bool look)
 			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 		if (SPI_keepplan(plan) != 0)
 			elog(ERROR, "SPI_keepplan failed");
+		stmt->looks_around = looks_around(plan);
 		stmt->plan = plan;
 	}
-	rc = SPI_execute_plan(stmt->plan, values, nulls, look, 0);
-	if (rc < 0)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
+#if CDC_HAVE_DISTRIBUTION
+	if (stmt->looks_around)
+	{
+		execute_again(&run);
+		return SPI_processed;
+	}
+#endif
+	(void) execute_plan(&run);
 	return SPI_processed;
 }
 

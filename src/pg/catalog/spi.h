@@ -29,6 +29,7 @@ typedef struct CdcStatement
 	int			nargs;
 	Oid			argtypes[CDC_STATEMENT_ARGS];
 	SPIPlanPtr	plan;			/* NULL until the first use */
+	bool		looks_around;	/* an UPDATE or DELETE that reads more than the rows it changes */
 } CdcStatement;
 
 /*

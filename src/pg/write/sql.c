@@ -129,7 +129,7 @@ is_form(const CdcSqlForm *a, const CdcSqlForm *b)
 static SPIPlanPtr
 prepare(const CdcTarget *target, const CdcSqlForm *form)
 {
-	Oid		   *types = palloc(sizeof(Oid) * (target->ncolumns + 1));
+	Oid		   *types = palloc(sizeof(Oid) * (target->ncolumns + 2));
 	int			nargs = 0;
 	SPIPlanPtr	plan;
 	StringInfoData sql;
@@ -142,6 +142,8 @@ prepare(const CdcTarget *target, const CdcSqlForm *form)
 		types[nargs++] = INT8OID;
 	if (form->batch && !form->staged)
 		types[nargs++] = cdc_batch_type();
+	if (form->kind == SQL_TAKE_MANY)
+		types[nargs++] = INT8ARRAYOID;
 	for (i = 0; i < target->ncolumns && !form->batch; i++)
 		if (cdc_sql_is_parameter(&target->columns[i], form->presence))
 			types[nargs++] = cdc_sql_parameter_type(&target->columns[i], form->kind);
@@ -216,11 +218,17 @@ execute(const CdcTarget *target, const SqlPlan *plan, Datum *values, const char 
 }
 
 int64
-cdc_sql_run(CdcTarget *target, const CdcSqlForm *form)
+cdc_sql_run_values(CdcTarget *target, const CdcSqlForm *form, Datum *values, const char *nulls)
 {
 	SqlPlan    *plan = sql_plan(target, form);
 
-	return plan->plan != NULL ? execute(target, plan, NULL, NULL, 0) : 0;
+	return plan->plan != NULL ? execute(target, plan, values, nulls, 0) : 0;
+}
+
+int64
+cdc_sql_run(CdcTarget *target, const CdcSqlForm *form)
+{
+	return cdc_sql_run_values(target, form, NULL, NULL);
 }
 
 /* ------------------------------------------------------------------------
@@ -228,9 +236,8 @@ cdc_sql_run(CdcTarget *target, const CdcSqlForm *form)
  * ------------------------------------------------------------------------
  */
 
-/* A column's value as the parameter takes it. */
-static Datum
-parameter_value(const CdcTargetColumn *col, Datum value)
+Datum
+cdc_sql_parameter_value(const CdcTargetColumn *col, Datum value)
 {
 	Oid			output;
 	bool		isvarlena;
@@ -274,7 +281,7 @@ column_array(const CdcTarget *target, int column, CdcEntry **entries, int n)
 	{
 		values[i] = entry_value(target, entries[i], column, &nulls[i]);
 		if (!nulls[i])
-			values[i] = parameter_value(col, values[i]);
+			values[i] = cdc_sql_parameter_value(col, values[i]);
 	}
 	get_typlenbyvalalign(typid, &len, &byval, &align);
 	dims[0] = n;
@@ -324,6 +331,12 @@ typedef struct SqlState
 	bool		tells;			/* ... and an UPDATE's which ones need not be inserted */
 	CdcDeal    *deal;			/* NULL: rows cannot be dealt to segments */
 } SqlState;
+
+bool
+cdc_sql_is_plain(const CdcTargetRun *run)
+{
+	return ((const SqlState *) run->state)->plain;
+}
 
 bool
 cdc_sql_stays(CdcTarget *target, const CdcSqlForm *form)
@@ -431,43 +444,6 @@ write_group(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, bool pu
 	MemoryContextDelete(cxt);
 }
 
-/* In a table without key: deletes up to entry->take rows that are equal to the entry's. */
-static void
-take_rows(CdcWork *work, CdcTargetRun *run, CdcEntry *entry)
-{
-	CdcTarget  *target = run->target;
-	CdcSqlForm	form = {SQL_TAKE, entry->presence, 0, false, false, false, false};
-	SqlPlan    *plan = sql_plan(target, &form);
-	Datum	   *values = palloc(sizeof(Datum) * (target->ncolumns + 1));
-	char	   *nulls = palloc(target->ncolumns + 1);
-	int64		deleted;
-	int			nargs = 0;
-	int			i;
-
-	work->at.entry = entry;
-	work->at.place = entry->place;
-	nulls[nargs] = ' ';
-	values[nargs++] = Int64GetDatum(entry->take);
-	for (i = 0; i < target->ncolumns; i++)
-	{
-		bool		isnull;
-
-		if (!cdc_sql_is_parameter(&target->columns[i], entry->presence))
-			continue;
-		values[nargs] = entry_value(target, entry, i, &isnull);
-		nulls[nargs] = isnull ? 'n' : ' ';
-		if (!isnull)
-			values[nargs] = parameter_value(&target->columns[i], values[nargs]);
-		nargs++;
-	}
-	deleted = execute(target, plan, values, nulls, 0);
-	run->deleted += deleted;
-	if (deleted < entry->take && ((const SqlState *) run->state)->plain)
-		cdc_surprise_missing(run, entry, entry->take - deleted);
-	pfree(values);
-	pfree(nulls);
-}
-
 /* Entries that are alike, until there are enough for a statement. */
 typedef struct SqlBatch
 {
@@ -552,12 +528,7 @@ sql_flush_keyless(CdcWork *work, CdcTargetRun *run, SqlBatch *batch)
 	int			i;
 	int64		n;
 
-	for (i = 0; i < run->nentries; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (run->entries[i]->take > 0)
-			take_rows(work, run, run->entries[i]);
-	}
+	cdc_sql_take(work, run, ((const SqlState *) run->state)->tells);
 	batch->put = true;
 	for (i = 0; i < run->nentries; i++)
 	{
@@ -606,7 +577,7 @@ sql_backend_fetch(CdcTargetRun *run, const CdcRowKey *key, Datum *values, bool *
 		if (key->nulls[k])
 			form.nulls |= k < CDC_KEY_NULLS_MAX ? 1 << k : 0;
 		else
-			args[nargs] = parameter_value(&target->columns[i], key->values[k]);
+			args[nargs] = cdc_sql_parameter_value(&target->columns[i], key->values[k]);
 		nargs++;
 	}
 	found = execute(target, sql_plan(target, &form), args, argnulls, 1) > 0;

@@ -8,6 +8,7 @@
  *	  sql_batch.c		many rows as one value
  *	  sql_deal.c		which segment has a row
  *	  sql_stage.c		rows that are on the segments already
+ *	  sql_take.c		rows of tables without key
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +30,7 @@ typedef enum CdcSqlKind
 	SQL_MOVE,					/* a second row for each that an UPDATE would move to another partition */
 	SQL_MOVED,					/* the first rows of those are deleted */
 	SQL_TAKE,					/* tables without key: delete up to $1 equal rows */
+	SQL_TAKE_MANY,				/* the same for each row of a batch, so many as an array says */
 	SQL_FETCH
 } CdcSqlKind;
 
@@ -37,7 +39,8 @@ typedef struct CdcSqlForm
 {
 	CdcSqlKind	kind;
 	const CdcPresence *presence;	/* columns of the rows; NULL: those of the key */
-	uint16		nulls;			/* CdcEntry.key_nulls; 0 in tables without key */
+	uint16		nulls;			/* CdcEntry.key_nulls; in tables without key 0, or which of the columns
+								 * that cdc_sql_hashed() tells of are NULL */
 	bool		batch;			/* the rows come as one value of type cdc.row_batch */
 	bool		told;			/* an UPDATE of a batch returns the numbers of the rows that it found */
 	bool		dealt;			/* each segment looks for its own rows of the batch only */
@@ -51,8 +54,18 @@ cdc_sql_is_parameter(const CdcTargetColumn *col, const CdcPresence *presence)
 	return presence ? presence->attrs[col->attnum - 1] : col->in_key;
 }
 
-/* sql.c: runs the statement of a form on rows that it finds itself; returns their number. */
+/*
+ * sql.c: runs the statement of a form, on rows that it finds itself or with values for its
+ * parameters; returns the number of rows.
+ */
 extern int64 cdc_sql_run(CdcTarget *target, const CdcSqlForm *form);
+extern int64 cdc_sql_run_values(CdcTarget *target, const CdcSqlForm *form, Datum *values, const char *nulls);
+
+/* Whether the number of rows that a statement wrote says which ones there were. */
+extern bool cdc_sql_is_plain(const CdcTargetRun *run);
+
+/* A column's value as the parameter takes it. */
+extern Datum cdc_sql_parameter_value(const CdcTargetColumn *col, Datum value);
 
 /* Whether the plan of the statement of a form moves no rows between segments. */
 extern bool cdc_sql_stays(CdcTarget *target, const CdcSqlForm *form);
@@ -100,6 +113,17 @@ extern int *cdc_deal_places(const int32 *segments, int n, int **first);
  * were dealt, and are numbered by each.  Returns how many are left.
  */
 extern int	cdc_deal_drop_told(CdcEntry **entries, int n, const int32 *segments);
+
+/*
+ * sql_take.c: takes away the rows of a table without key that the run's entries say; together:
+ * many values a statement.  cdc_sql_hashed() says whether a column that is one of the statement's
+ * parameters can be hashed by its equality.
+ */
+extern void cdc_sql_take(CdcWork *work, CdcTargetRun *run, bool together);
+extern bool cdc_sql_hashed(const CdcTarget *target, const CdcPresence *presence, int column);
+
+/* Whether a type's values, or their elements, are equal without being the same: 0 and -0. */
+extern bool cdc_sql_is_floating(Oid typid);
 
 /*
  * Writes the statement of a form; returns false where it would do nothing.  Rows that an

@@ -264,9 +264,8 @@ append_column_list(StringInfo sql, const CdcTarget *target, const CdcSqlForm *fo
 	}
 }
 
-/* Whether a type's values, or their elements, are equal without being the same: 0 and -0. */
-static bool
-is_floating(Oid typid)
+bool
+cdc_sql_is_floating(Oid typid)
 {
 	Oid			base = getBaseType(typid);
 	Oid			element = get_element_type(base);
@@ -296,7 +295,7 @@ append_assignments(StringInfo sql, const CdcTarget *target, const CdcSqlForm *fo
 		for (c = 0; c < target->ncolumns; c++)
 			if (target->columns[c].attnum == att->attnum)
 				break;
-		if (c < target->ncolumns && target->columns[c].in_key && !is_floating(target->columns[c].typid))
+		if (c < target->ncolumns && target->columns[c].in_key && !cdc_sql_is_floating(target->columns[c].typid))
 			continue;
 		if (form->presence->attrs[i])
 		{
@@ -318,25 +317,41 @@ append_assignments(StringInfo sql, const CdcTarget *target, const CdcSqlForm *fo
 	return *sep != '\0';
 }
 
-/* That a row of the target equals the parameters in all columns that these have. */
+/*
+ * That a row of the target (alias with a dot, or nothing) equals the parameters in all columns that
+ * these have.  What is NULL in all rows of a batch is one there: an equality that has no other way
+ * out can be hashed.
+ */
 static void
-append_row_condition(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
+append_row_condition(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form, const char *alias)
 {
 	const char *sep = "";
+	int			hashed = 0;
 	int			i;
 
 	for (i = 0; i < target->ncolumns; i++)
 	{
 		const CdcTargetColumn *col = &target->columns[i];
-		const char *name = quote_identifier(col->name);
+		const char *name = psprintf("%s%s", alias, quote_identifier(col->name));
 		StringInfoData value;
 
 		if (!cdc_sql_is_parameter(col, form->presence))
 			continue;
 		initStringInfo(&value);
 		append_value(&value, target, i, form);
+		if (form->kind == SQL_TAKE_MANY && hashed < CDC_KEY_NULLS_MAX &&
+			cdc_sql_hashed(target, form->presence, i))
+		{
+			appendStringInfoString(sql, sep);
+			if ((form->nulls & (1 << hashed++)) != 0)
+				appendStringInfo(sql, "%s IS NULL", name);
+			else
+				cdc_append_equality(sql, target, i, name, value.data);
+			sep = " AND ";
+			continue;
+		}
 		appendStringInfo(sql, "%s(", sep);
-		if (is_floating(col->typid))
+		if (cdc_sql_is_floating(col->typid))
 			appendStringInfo(sql, "pg_catalog.record_image_eq(ROW(%s), ROW(%s))", name, value.data);
 		else if (OidIsValid(lookup_type_cache(col->typid, TYPECACHE_EQ_OPR)->eq_opr))
 			cdc_append_equality(sql, target, i, name, value.data);
@@ -486,6 +501,24 @@ append_move(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 	append_moves_condition(sql, target, form);
 }
 
+/*
+ * Of the rows that equal a row of the batch as many are deleted as the array says, wherever they
+ * are; each tells for which one.
+ */
+static void
+append_take_many(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
+{
+	appendStringInfo(sql, "DELETE FROM %s AS t USING (SELECT x.a, x.g, x.o, x.n FROM (SELECT t.ctid AS a,"
+					 " t.gp_segment_id AS g, t.tableoid AS o, s.n, pg_catalog.row_number() OVER (PARTITION BY s.n) AS place"
+					 " FROM %s AS t, ", target->name, target->name);
+	append_source(sql, target, form);
+	appendStringInfoString(sql, " WHERE ");
+	append_row_condition(sql, target, form, "t.");
+	appendStringInfoString(sql, ") x WHERE x.place OPERATOR(pg_catalog.<=) ($2)[x.n]) y"
+						   " WHERE t.ctid OPERATOR(pg_catalog.=) y.a AND t.gp_segment_id OPERATOR(pg_catalog.=) y.g"
+						   " AND t.tableoid OPERATOR(pg_catalog.=) y.o RETURNING y.n");
+}
+
 bool
 cdc_sql_statement(StringInfo sql, const CdcTarget *target, const CdcSqlForm *form)
 {
@@ -518,8 +551,11 @@ cdc_sql_statement(StringInfo sql, const CdcTarget *target, const CdcSqlForm *for
 		case SQL_TAKE:
 			appendStringInfo(sql, "DELETE FROM %s WHERE (" CDC_ROW_ADDRESS ") OPERATOR(pg_catalog.=) ANY (SELECT "
 							 CDC_ROW_ADDRESS " FROM %s WHERE ", target->name, target->name);
-			append_row_condition(sql, target, form);
+			append_row_condition(sql, target, form, "");
 			appendStringInfoString(sql, " LIMIT $1)");
+			break;
+		case SQL_TAKE_MANY:
+			append_take_many(sql, target, form);
 			break;
 		case SQL_FETCH:
 			appendStringInfo(sql, "SELECT * FROM %s AS t WHERE ", target->name);
