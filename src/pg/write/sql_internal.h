@@ -3,7 +3,8 @@
  * sql_internal.h
  *	  What the parts of the back-end of set-based SQL share.
  *
- *	  sql.c				the back-end: plans, parameters, batches
+ *	  sql.c				the back-end: parameters, batches
+ *	  sql_plan.c		plans, kept with targets
  *	  sql_statement.c	the texts of its statements
  *	  sql_batch.c		many rows as one value
  *	  sql_deal.c		which segment has a row
@@ -55,14 +56,14 @@ cdc_sql_is_parameter(const CdcTargetColumn *col, const CdcPresence *presence)
 }
 
 /*
- * sql.c: runs the statement of a form, on rows that it finds itself or with values for its
- * parameters; returns the number of rows.
+ * sql_plan.c: runs the statement of a form, on rows that it finds itself or with values for its
+ * parameters, of a SELECT up to so many rows (0: all); returns their number, 0 where it would do
+ * nothing.  cdc_sql_does() says whether it would do anything.
  */
 extern int64 cdc_sql_run(CdcTarget *target, const CdcSqlForm *form);
-extern int64 cdc_sql_run_values(CdcTarget *target, const CdcSqlForm *form, Datum *values, const char *nulls);
-
-/* Whether the number of rows that a statement wrote says which ones there were. */
-extern bool cdc_sql_is_plain(const CdcTargetRun *run);
+extern int64 cdc_sql_run_values(CdcTarget *target, const CdcSqlForm *form, Datum *values, const char *nulls,
+								long limit);
+extern bool cdc_sql_does(CdcTarget *target, const CdcSqlForm *form);
 
 /* A column's value as the parameter takes it. */
 extern Datum cdc_sql_parameter_value(const CdcTargetColumn *col, Datum value);
@@ -115,11 +116,16 @@ extern int *cdc_deal_places(const int32 *segments, int n, int **first);
 extern int	cdc_deal_drop_told(CdcEntry **entries, int n, const int32 *segments);
 
 /*
- * sql_take.c: takes away the rows of a table without key that the run's entries say; together:
- * many values a statement.  cdc_sql_hashed() says whether a column that is one of the statement's
- * parameters can be hashed by its equality.
+ * sql_take.c: takes away the rows of a table without key that the run's entries say; plain:
+ * the number of rows that a statement wrote says which ones there were; together: many values a
+ * statement.
  */
-extern void cdc_sql_take(CdcWork *work, CdcTargetRun *run, bool together);
+extern void cdc_sql_take(CdcWork *work, CdcTargetRun *run, bool plain, bool together);
+
+/*
+ * sql_statement.c: whether a column is a parameter of statements for this presence, and one that can
+ * be hashed by its equality.
+ */
 extern bool cdc_sql_hashed(const CdcTarget *target, const CdcPresence *presence, int column);
 
 /* Whether a type's values, or their elements, are equal without being the same: 0 and -0. */

@@ -275,6 +275,18 @@ cdc_sql_is_floating(Oid typid)
 	return base == FLOAT4OID || base == FLOAT8OID;
 }
 
+bool
+cdc_sql_hashed(const CdcTarget *target, const CdcPresence *presence, int column)
+{
+	const CdcTargetColumn *col = &target->columns[column];
+	Oid			equal;
+
+	if (!cdc_sql_is_parameter(col, presence) || cdc_sql_is_floating(col->typid))
+		return false;
+	equal = lookup_type_cache(col->basetype, TYPECACHE_EQ_OPR)->eq_opr;
+	return OidIsValid(equal) && op_hashjoinable(equal, col->basetype);
+}
+
 /*
  * The assignments of an UPDATE; returns whether there are any.  The key's columns are what they
  * are, but where other values are equal to these.

@@ -16,9 +16,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/typcache.h"
 
 #include "pg/catalog/spi.h"
 
@@ -29,18 +27,6 @@
 #define MAX_TAKEN_TOGETHER		32768
 #define MAX_TAKEN_BYTES			(4 * 1024 * 1024)
 
-bool
-cdc_sql_hashed(const CdcTarget *target, const CdcPresence *presence, int column)
-{
-	const CdcTargetColumn *col = &target->columns[column];
-	Oid			equal;
-
-	if (!cdc_sql_is_parameter(col, presence) || cdc_sql_is_floating(col->typid))
-		return false;
-	equal = lookup_type_cache(col->basetype, TYPECACHE_EQ_OPR)->eq_opr;
-	return OidIsValid(equal) && op_hashjoinable(equal, col->basetype);
-}
-
 /* ------------------------------------------------------------------------
  * One value a statement
  * ------------------------------------------------------------------------
@@ -48,14 +34,14 @@ cdc_sql_hashed(const CdcTarget *target, const CdcPresence *presence, int column)
 
 /* So many rows that were to be taken from those equal to the entry's are not there. */
 static void
-tell_missing(CdcTargetRun *run, const CdcEntry *entry, int64 missing)
+tell_missing(CdcTargetRun *run, const CdcEntry *entry, int64 missing, bool plain)
 {
-	if (missing > 0 && cdc_sql_is_plain(run))
+	if (missing > 0 && plain)
 		cdc_surprise_missing(run, entry, missing);
 }
 
 static void
-take_one(CdcWork *work, CdcTargetRun *run, const CdcEntry *entry)
+take_one(CdcWork *work, CdcTargetRun *run, const CdcEntry *entry, bool plain)
 {
 	CdcTarget  *target = run->target;
 	CdcSqlForm	form = {SQL_TAKE, entry->presence, 0, false, false, false, false};
@@ -81,9 +67,9 @@ take_one(CdcWork *work, CdcTargetRun *run, const CdcEntry *entry)
 			values[nargs] = cdc_sql_parameter_value(&target->columns[i], values[nargs]);
 		nargs++;
 	}
-	deleted = cdc_sql_run_values(target, &form, values, nulls);
+	deleted = cdc_sql_run_values(target, &form, values, nulls, 0);
 	run->deleted += deleted;
-	tell_missing(run, entry, entry->take - deleted);
+	tell_missing(run, entry, entry->take - deleted, plain);
 	pfree(values);
 	pfree(nulls);
 }
@@ -169,7 +155,7 @@ int8_array(const int64 *numbers, int n)
  * again until there is nothing more.
  */
 static void
-take_together(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, uint16 nulls)
+take_together(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, uint16 nulls, bool plain)
 {
 	CdcSqlForm	form = {SQL_TAKE_MANY, entries[0]->presence, nulls, true, true, false, false};
 	int64	   *left = palloc(sizeof(int64) * n);
@@ -189,19 +175,19 @@ take_together(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, uint1
 
 		CHECK_FOR_INTERRUPTS();
 		values[1] = int8_array(left, n);
-		(void) cdc_sql_run_values(run->target, &form, values, NULL);
+		(void) cdc_sql_run_values(run->target, &form, values, NULL, 0);
 		cdc_planner_end(level);
 		deleted = subtract_told(left, n);
 		run->deleted += deleted;
 		wanted -= deleted;
 	} while (deleted > 0 && wanted > 0);
 	for (i = 0; i < n; i++)
-		tell_missing(run, entries[i], left[i]);
+		tell_missing(run, entries[i], left[i], plain);
 }
 
 /* Takes rows for entries that are alike, together where that is of use. */
 static void
-take_alike(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, uint16 nulls, bool useful)
+take_alike(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, uint16 nulls, bool useful, bool plain)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "cdc_ingest statement",
 											  ALLOCSET_DEFAULT_SIZES);
@@ -209,12 +195,12 @@ take_alike(CdcWork *work, CdcTargetRun *run, CdcEntry **entries, int n, uint16 n
 	int			i;
 
 	if (useful && n >= MIN_TAKEN_TOGETHER)
-		take_together(work, run, entries, n, nulls);
+		take_together(work, run, entries, n, nulls, plain);
 	else
 		for (i = 0; i < n; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			take_one(work, run, entries[i]);
+			take_one(work, run, entries[i], plain);
 		}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
@@ -245,7 +231,7 @@ collect_alike(CdcTargetRun *run, int first, bool *done, CdcEntry **batch, uint16
 }
 
 void
-cdc_sql_take(CdcWork *work, CdcTargetRun *run, bool together)
+cdc_sql_take(CdcWork *work, CdcTargetRun *run, bool plain, bool together)
 {
 	bool	   *done;
 	CdcEntry  **batch;
@@ -257,7 +243,7 @@ cdc_sql_take(CdcWork *work, CdcTargetRun *run, bool together)
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (run->entries[i]->take > 0)
-				take_one(work, run, run->entries[i]);
+				take_one(work, run, run->entries[i], plain);
 		}
 		return;
 	}
@@ -274,6 +260,6 @@ cdc_sql_take(CdcWork *work, CdcTargetRun *run, bool together)
 			continue;
 		nulls = hashed_nulls(run->target, run->entries[i], &useful);
 		n = collect_alike(run, i, done, batch, nulls);
-		take_alike(work, run, batch, n, nulls, useful);
+		take_alike(work, run, batch, n, nulls, useful, plain);
 	}
 }
