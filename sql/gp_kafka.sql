@@ -44,11 +44,22 @@ SELECT reads('kafka://broker:9092/topic?ssl.ca.location=/etc/passwd');
 SELECT reads('kafka:///topic?server=gpk_bus&bootstrap.servers=elsewhere:9092');
 SELECT reads('kafka://broker:9092/topic?plugin.library.paths=/tmp/x.so');
 
--- one location; formats that leave messages as they are are asked for by the segments
+SELECT reads('kafka://broker:9092/topic?fetch.max.bytes=1000&fetch.max.bytes=2000');
+
+-- one location; formats that leave messages as they are, asked for where a statement is not one of a function
 CREATE EXTERNAL TABLE two (event text) LOCATION ('kafka://a/t', 'kafka://b/t') FORMAT 'TEXT' (DELIMITER 'OFF' ESCAPE 'OFF');
 CREATE WRITABLE EXTERNAL TABLE w (event text) LOCATION ('kafka://a:9092/t') FORMAT 'TEXT' (DELIMITER 'OFF' ESCAPE 'OFF');
 CREATE WRITABLE EXTERNAL TABLE w (event text) LOCATION ('kafka:///t?server=gpk_bus') FORMAT 'TEXT' (DELIMITER 'OFF' ESCAPE 'OFF');
 DROP EXTERNAL TABLE w;
+CREATE EXTERNAL TABLE bad (event text) LOCATION ('kafka:///t?server=gpk_bus') FORMAT 'TEXT';
+CREATE EXTERNAL TABLE bad (event text) LOCATION ('kafka:///t?server=gpk_bus') FORMAT 'TEXT' (DELIMITER 'OFF');
+CREATE EXTERNAL TABLE bad (event text) LOCATION ('kafka:///t?server=gpk_bus') FORMAT 'CSV';
+CREATE WRITABLE EXTERNAL TABLE bad (event text) LOCATION ('kafka:///t?server=gpk_bus') FORMAT 'CUSTOM' (formatter = cdc.kafka_in);
+-- a topic is only added to
+CREATE FOREIGN TABLE f ("partition" int, "offset" bigint, value jsonb) SERVER gpk_bus OPTIONS (topic 't');
+UPDATE f SET value = NULL;
+DELETE FROM f;
+DROP FOREIGN TABLE f;
 CREATE EXTERNAL TABLE c ("partition" int, "offset" bigint, ts timestamptz, key text, value jsonb, headers jsonb)
     LOCATION ('kafka:///t?server=gpk_bus') FORMAT 'CUSTOM' (formatter = cdc.kafka_in);
 -- a broker that is not there: the master says so

@@ -185,6 +185,7 @@
 #include "utils/formatting.h"
 #endif
 #include "optimizer/walkers.h"
+#include "tcop/pquery.h"
 
 /*
  * Whether its format has the option with the value OFF: options were one text before they
@@ -209,6 +210,28 @@ cdc_external_option_is_off(const ExtTableEntry *ext, const char *name)
 
 	return strstr(lower, psprintf("%s 'off'", name)) != NULL;
 #endif
+}
+
+/* The CREATE EXTERNAL TABLE that the session runs by itself, not in a function; else NULL. */
+static inline CreateExternalStmt *
+cdc_external_statement(void)
+{
+	ListCell   *lc;
+
+	if (ActivePortal == NULL)
+		return NULL;
+	foreach(lc, ActivePortal->stmts)
+	{
+		Node	   *node = lfirst(lc);
+
+#if PG_VERSION_NUM >= 100000
+		if (IsA(node, PlannedStmt))
+			node = ((PlannedStmt *) node)->utilityStmt;
+#endif
+		if (node != NULL && IsA(node, CreateExternalStmt))
+			return (CreateExternalStmt *) node;
+	}
+	return NULL;
 }
 
 /*

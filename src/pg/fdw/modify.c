@@ -332,6 +332,20 @@ is_foreign_rel_updatable(Relation rel)
 	return 1 << CMD_INSERT;
 }
 
+#if CDC_HAVE_DISTRIBUTION
+/* The planner wants columns that name a row before the executor would refuse the statement. */
+static void
+refuse_change(Query *parse, RangeTblEntry *target, Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 parse->commandType == CMD_DELETE ?
+			 errmsg("cannot delete from foreign table \"%s\"", RelationGetRelationName(rel)) :
+			 errmsg("cannot update foreign table \"%s\"", RelationGetRelationName(rel)),
+			 errdetail("A topic is only added to.")));
+}
+#endif
+
 static void
 explain_foreign_modify(ModifyTableState *mtstate, ResultRelInfo *rri, List *fdw_private,
 					   int subplan_index, ExplainState *es)
@@ -350,6 +364,9 @@ cdc_kafka_modify_init(FdwRoutine *routine)
 	routine->ExecForeignInsert = exec_foreign_insert;
 	routine->EndForeignModify = end_foreign_modify;
 	routine->IsForeignRelUpdatable = is_foreign_rel_updatable;
+#if CDC_HAVE_DISTRIBUTION
+	routine->AddForeignUpdateTargets = refuse_change;
+#endif
 	routine->ExplainForeignModify = explain_foreign_modify;
 #if CDC_HAVE_FOREIGN_COPY
 	routine->BeginForeignInsert = begin_foreign_insert;

@@ -19,6 +19,7 @@
 
 #include "access/extprotocol.h"
 #include "commands/dbcommands.h"
+#include "commands/defrem.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -38,6 +39,24 @@
  * ------------------------------------------------------------------------
  */
 
+static void
+refuse_format(const char *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("external table \"%s\" has a format that would change the messages", table),
+			 errhint("Use FORMAT 'TEXT' (DELIMITER 'OFF' ESCAPE 'OFF') ENCODING 'UTF8', or FORMAT 'CUSTOM' (formatter = cdc.kafka_in).")));
+}
+
+static void
+refuse_written_format(const char *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("writable external table \"%s\" has a format that its protocol does not take", table),
+			 errhint("Use FORMAT 'TEXT' (DELIMITER 'OFF' ESCAPE 'OFF') ENCODING 'UTF8', or a foreign table of cdc_kafka for messages with keys.")));
+}
+
 /*
  * Whether messages are framed for the formatter; ERROR where the format would change the
  * values.
@@ -51,11 +70,7 @@ is_framed(Relation rel)
 		return true;
 	if (!fmttype_is_text(ext->fmtcode) || !cdc_external_option_is_off(ext, "delimiter") ||
 		!cdc_external_option_is_off(ext, "escape"))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("external table \"%s\" has a format that would change the messages",
-						RelationGetRelationName(rel)),
-				 errhint("Use FORMAT 'TEXT' (DELIMITER 'OFF' ESCAPE 'OFF') ENCODING 'UTF8', or FORMAT 'CUSTOM' (formatter = cdc.kafka_in).")));
+		refuse_format(RelationGetRelationName(rel));
 	if (ext->encoding != PG_UTF8)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -272,11 +287,7 @@ begin_writing(Relation rel, const char *url)
 
 	writing->url = cdc_topic_url_read(url);
 	if (is_framed(rel))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("writable external table \"%s\" has a format that its protocol does not take",
-						RelationGetRelationName(rel)),
-				 errhint("Use FORMAT 'TEXT' (DELIMITER 'OFF' ESCAPE 'OFF') ENCODING 'UTF8', or a foreign table of cdc_kafka for messages with keys.")));
+		refuse_written_format(RelationGetRelationName(rel));
 	writing->outlet = cdc_outbox_outlet(cdc_topic_url_server(writing->url), GetUserId(),
 										writing->url->options);
 	return writing;
@@ -331,6 +342,39 @@ cdc_kafka_protocol_write(PG_FUNCTION_ARGS)
  * ------------------------------------------------------------------------
  */
 
+/*
+ * ERROR for a format that segments would refuse.  The server tells a protocol nothing of it, so
+ * that one in a function is refused by the segments only.
+ */
+static void
+check_format(bool writes)
+{
+	const CreateExternalStmt *stmt = cdc_external_statement();
+	bool		delimited = true;
+	bool		escaped = true;
+	ListCell   *lc;
+
+	if (stmt == NULL)
+		return;
+	if (pg_strcasecmp(stmt->format, "custom") == 0)
+	{
+		if (writes)
+			refuse_written_format(stmt->relation->relname);
+		return;
+	}
+	foreach(lc, stmt->formatOpts)
+	{
+		DefElem    *option = lfirst(lc);
+
+		if (strcmp(option->defname, "delimiter") == 0)
+			delimited = pg_strcasecmp(defGetString(option), "off") != 0;
+		else if (strcmp(option->defname, "escape") == 0)
+			escaped = pg_strcasecmp(defGetString(option), "off") != 0;
+	}
+	if (pg_strcasecmp(stmt->format, "text") != 0 || delimited || escaped)
+		refuse_format(stmt->relation->relname);
+}
+
 PG_FUNCTION_INFO_V1(cdc_kafka_protocol_validate);
 
 /* cdc.kafka_protocol_validate(): ERROR unless a table may have the locations. */
@@ -346,6 +390,7 @@ cdc_kafka_protocol_validate(PG_FUNCTION_ARGS)
 				 errhint("Several brokers of a cluster stand in one URL, separated by commas.")));
 	cdc_topic_url_check(cdc_topic_url_read(EXTPROTOCOL_VALIDATOR_GET_NTH_URL(fcinfo, 1)),
 						EXTPROTOCOL_VALIDATOR_GET_DIRECTION(fcinfo) == EXT_VALIDATE_WRITE);
+	check_format(EXTPROTOCOL_VALIDATOR_GET_DIRECTION(fcinfo) == EXT_VALIDATE_WRITE);
 	PG_RETURN_VOID();
 }
 

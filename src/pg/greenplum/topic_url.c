@@ -41,6 +41,25 @@ make_option(const char *name, const char *value)
 	return CDC_MAKE_DEFELEM(option, (Node *) makeString(pstrdup(value)));
 }
 
+/* ERROR where an option stands in a URL twice, in whichever spelling: both are named as they are there. */
+static void
+check_twice(const CdcKafkaUrl *parts)
+{
+	int			i;
+	int			k;
+
+	for (i = 0; i < parts->noptions; i++)
+		for (k = 0; k < i; k++)
+			if (strcmp(make_option(parts->options[i].name, "")->defname,
+					   make_option(parts->options[k].name, "")->defname) == 0)
+				ereport(ERROR,
+						(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+						 strcmp(parts->options[i].name, parts->options[k].name) == 0 ?
+						 errmsg("option \"%s\" is given twice", parts->options[i].name) :
+						 errmsg("options \"%s\" and \"%s\" are the same", parts->options[k].name,
+								parts->options[i].name)));
+}
+
 CdcTopicUrl *
 cdc_topic_url_read(const char *text)
 {
@@ -55,6 +74,7 @@ cdc_topic_url_read(const char *text)
 	cdc_arena_reset(arena);
 	if (cdc_failed(cdc_kafka_url_parse(text, arena, &parts, &err)))
 		cdc_ereport(&err, NULL);
+	check_twice(&parts);
 	url->brokers = parts.brokers ? pstrdup(parts.brokers) : NULL;
 	url->server = parts.server ? pstrdup(parts.server) : NULL;
 	url->topic = pstrdup(parts.topic);
