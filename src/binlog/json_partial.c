@@ -592,8 +592,8 @@ cdc_decode_json_diff(CdcRowReader *r, const CdcColumnPlan *plan, const CdcValue 
 		/* binlog_row_image=MINIMAL: the changed document was not logged */
 		cdc_error(r->err, CDC_ERR_UNSUPPORTED,
 				  "partial JSON update of a document that the before image lacks");
-		cdc_error_hint(r->err, "Set binlog_row_image to FULL or NOBLOB, or "
-					   "binlog_row_value_options to '', at the source.");
+		cdc_error_hint(r->err, "Set binlog_row_image to FULL, or binlog_row_value_options to '', "
+					   "at the source, for its running sessions too, before the table is copied anew.");
 		return CDC_ERR_UNSUPPORTED;
 	}
 	if (before->kind != CDC_JSON)

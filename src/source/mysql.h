@@ -70,6 +70,7 @@ typedef struct CdcRows
 	CdcString  *names;			/* ncolumns, NUL-terminated */
 	CdcString  *cells;			/* nrows * ncolumns; data NULL for SQL NULL; NUL-terminated */
 	void	   *memory;			/* of the cells' bytes; NULL: not malloc'ed, somebody else's */
+	bool		short_rows;		/* a row ends before its last columns, whose cells are NULL here */
 } CdcRows;
 
 static inline const CdcString *

@@ -270,9 +270,13 @@ read_columns(CdcMysql *conn, int ncolumns, Store *store, const char *doing, CdcE
 	return st;
 }
 
-/* The cells of a row, pointing into the packet; CDC_END after the last row. */
+/*
+ * The cells of a row, pointing into the packet; CDC_END after the last row.  A row that ends with one
+ * of its columns (MySQL 5.6 has such of replicas without a uuid) is whole nevertheless, and what
+ * follows is the next one: *is_short, if the caller can make something of it, and NULLs.
+ */
 static CdcStatus
-read_row(CdcMysql *conn, int ncolumns, CdcString *cells, size_t limit, const char *doing, CdcError *err)
+read_row(CdcMysql *conn, int ncolumns, CdcString *cells, bool *is_short, size_t limit, const char *doing, CdcError *err)
 {
 	const uint8_t *packet;
 	size_t		len;
@@ -288,8 +292,14 @@ read_row(CdcMysql *conn, int ncolumns, CdcString *cells, size_t limit, const cha
 	r.left = len;
 	for (i = 0; i < ncolumns; i++)
 	{
-		if (!read_string(&r, &cells[i]))
+		if (r.left == 0 || !read_string(&r, &cells[i]))
 			break;
+	}
+	if (is_short != NULL && i > 0 && i < ncolumns && r.left == 0)
+	{
+		*is_short = true;
+		for (; i < ncolumns; i++)
+			memset(&cells[i], 0, sizeof(CdcString));
 	}
 	if (i < ncolumns || r.left > 0)
 		return broken(conn, CDC_ERR_PROTOCOL, "A row has not as many columns as the answer said.", doing, err);
@@ -346,6 +356,7 @@ cdc_mysql_query(CdcMysql *conn, const char *asked, const char *sql, CdcRows **ro
 	const char *doing = asked != NULL ? asked : sql;
 	Store		store = {0};
 	int64_t		nrows = 0;
+	bool		short_rows = false;
 	int			n;
 	CdcStatus	st;
 
@@ -358,7 +369,7 @@ cdc_mysql_query(CdcMysql *conn, const char *asked, const char *sql, CdcRows **ro
 	if (!cdc_failed(st) && grow_cells(conn, n, err) == NULL)
 		st = CDC_ERR_NOMEM;
 	while (!cdc_failed(st) &&
-		   (st = read_row(conn, n, conn->cells, MAX_ANSWER, doing, err)) == CDC_OK)
+		   (st = read_row(conn, n, conn->cells, &short_rows, MAX_ANSWER, doing, err)) == CDC_OK)
 	{
 		int			i;
 
@@ -373,6 +384,8 @@ cdc_mysql_query(CdcMysql *conn, const char *asked, const char *sql, CdcRows **ro
 		st = CDC_OK;
 		if (rows != NULL && (*rows = finish_store(&store, n, nrows)) == NULL)
 			st = cdc_error(err, CDC_ERR_NOMEM, "out of memory for a result");
+		else if (rows != NULL)
+			(*rows)->short_rows = short_rows;
 	}
 	cdc_buf_free(&store.bytes);
 	return st;
@@ -439,7 +452,7 @@ cdc_mysql_fetch(CdcMysql *conn, const CdcString **cells, CdcError *err)
 
 	if (!conn->selecting)
 		return cdc_error(err, CDC_ERR_INTERNAL, "no SELECT is in progress");
-	st = read_row(conn, conn->ncolumns, conn->cells, MAX_ROW, "reading a table's rows", err);
+	st = read_row(conn, conn->ncolumns, conn->cells, NULL, MAX_ROW, "reading a table's rows", err);
 	if (st == CDC_OK)
 		conn->fetched++;
 	else

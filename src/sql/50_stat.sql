@@ -10,7 +10,7 @@ CREATE FUNCTION cdc.worker_status(
     OUT delay bigint,                       -- by how much that was late, microseconds; null: not known yet
     OUT patience bigint,                    -- microseconds of silence that mean nothing
     OUT drained boolean,                    -- the source has said that it has no more
-    OUT turn_since timestamptz,             -- of its present transaction; null: it waits for work
+    OUT turn_since timestamptz,             -- of its present transaction; null: it waits for work, or for the source to answer
     OUT blocked_since timestamptz,          -- it waits for a lock or a standby
     OUT waits_for text,                     -- for which, and who has it
     OUT blocked_by integer[],               -- their processes
@@ -97,7 +97,8 @@ SELECT s.name AS subscription,
                  AND clock_timestamp() - w.last_message > w.patience * interval '1.5 microseconds' + interval '1 second'
             THEN 'pull waits: for the source, which has sent nothing for '
                  || floor(extract(epoch FROM clock_timestamp() - w.last_message)) || ' s'
-       END AS silence
+       END AS silence,
+       w.pull_pid IS NOT NULL AND w.last_message IS NULL AS unheard
   FROM cdc_catalog.subscription s
   JOIN cdc_catalog.subscription_position p ON p.subscription = s.name
   JOIN cdc_catalog.subscription_progress a ON a.subscription = s.name
@@ -131,9 +132,10 @@ SELECT s.name AS subscription,
 --   stopped (6)    no supervisor runs: cdc.enable_subscription() starts it
 --   error (5)      a worker failed and waits to be started again, or has not yet
 --                  got over its failure: last_error
---   blocked (4)    a worker waits for a lock or a standby, for more than a second, or for a
---                  source that has not even sent its heartbeats: waits_for
---   starting (3)   a worker is not up yet
+--   blocked (4)    a worker waits for a lock or a standby, for more than a second, or tries
+--                  again after a lock's time or a deadlock, or waits for a source that has not
+--                  even sent its heartbeats: waits_for
+--   starting (3)   a worker is not up yet, or the source has not answered it yet
 --   copying (2)    tables are being copied
 --   streaming (0)  follows the source; (1) but tables are in error
 -- lag: how far the targets are behind the source at the most: the greater of
@@ -144,7 +146,7 @@ SELECT y.*,
                     WHEN 'streaming' THEN CASE WHEN y.tables_in_error > 0 THEN 1 ELSE 0 END
                     WHEN 'copying' THEN 2 WHEN 'starting' THEN 3 WHEN 'blocked' THEN 4
                     WHEN 'error' THEN 5 WHEN 'stopped' THEN 6 WHEN 'disabled' THEN 7 ELSE 8 END AS state_code,
-       coalesce(w.waits_for, CASE WHEN y.state = 'blocked' THEN w.silence END) AS waits_for,
+       coalesce(w.waits_for, CASE WHEN y.state = 'blocked' THEN coalesce(CASE WHEN y.failures > 0 THEN y.last_error END, w.silence) END) AS waits_for,
        w.blocked_by,
        round(extract(epoch FROM clock_timestamp() - w.last_message)::numeric, 3) AS seconds_since_message,
        w.unapplied_age AS oldest_unapplied,
@@ -162,14 +164,16 @@ SELECT y.*,
             WHEN NOT s.enabled AND s.options ->> 'copy_mode' = 'only' AND p.file IS NOT NULL
                  AND coalesce(t.copying, 0) = 0 AND a.applied_seq = p.last_seq THEN 'copied'
             WHEN NOT s.enabled THEN 'disabled'
-            WHEN w.blocked_since < clock_timestamp() - interval '1 second'
-                 AND (coalesce(f.failures, 0) = 0 OR f.last_sqlstate = '55P03') THEN 'blocked'
+            WHEN f.waits
+                 OR (w.blocked_since < clock_timestamp() - interval '1 second' AND coalesce(f.failures, 0) = 0)
+                THEN 'blocked'
             WHEN f.failures > 0 THEN 'error'
             WHEN v.pid IS NULL AND (w.pull_pid IS NULL OR w.apply_pid IS NULL) THEN 'stopped'
             WHEN w.pull_pid IS NULL OR w.apply_pid IS NULL
                  OR (p.file IS NULL AND p.version = 0) THEN 'starting'
             WHEN w.silence IS NOT NULL THEN 'blocked'
             WHEN t.copying > 0 THEN 'copying'
+            WHEN w.unheard THEN 'starting'
             ELSE 'streaming'
        END AS state,
        w.pull_pid,
@@ -219,7 +223,8 @@ SELECT y.*,
                     sum(x.failures) AS failures,
                     max(CASE WHEN x.newest = 1 THEN x.worker || ': ' || x.last_error END) AS last_error,
                     max(CASE WHEN x.newest = 1 THEN x.last_sqlstate END) AS last_sqlstate,
-                    max(x.last_error_at) AS last_error_at
+                    max(x.last_error_at) AS last_error_at,
+                    bool_and(x.last_sqlstate IN ('55P03', '40P01')) AS waits
                FROM (SELECT y.*, row_number() OVER (PARTITION BY y.subscription
                                                     ORDER BY y.last_error_at DESC) AS newest
                        FROM cdc.subscription_failure y

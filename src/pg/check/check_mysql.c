@@ -340,7 +340,8 @@ check_replica(Check *check)
 static void
 check_server_id(Check *check)
 {
-	CdcAnswer  *replicas = ask(check, CDC_OR_MORE(2), cdc_source_sql_replicas(check->info));
+	CdcAnswer  *replicas = cdc_source_look(check->source, cdc_source_sql_replicas(check->info), CDC_OR_MORE(2),
+										   cdc_source_sql_replicas(check->info));
 	ForeignServer *server = GetForeignServerByName(check->server, false);
 	uint32		base = cdc_mysql_server_id_base(server->options);
 	StringInfoData ids;
@@ -350,8 +351,8 @@ check_server_id(Check *check)
 	initStringInfo(&ids);
 	for (i = 0; replicas != NULL && i < cdc_answer_rows(replicas); i++)
 	{
-		int64		id = cdc_answer_int(replicas, i, 0, 0, PG_UINT32_MAX);
-		const char *host = cdc_answer_nullable(replicas, i, 1);
+		int64		id = cdc_answer_int_else(replicas, i, 0, 0, PG_UINT32_MAX, 0);
+		const char *host = cdc_answer_lenient(replicas, i, 1, NULL);
 		bool		foreign = host == NULL || strcmp(host, "cdc_ingest") != 0;
 
 		appendStringInfo(&ids, "%s" INT64_FORMAT "%s%s", i > 0 ? ", " : "", id, host && host[0] ? " at " : "",

@@ -192,7 +192,7 @@ add_slot(Tuplestorestate *rows, TupleDesc desc, const CdcSlotInfo *slot)
 	put_number(values, nulls, 5, slot->report.delay);
 	put_number(values, nulls, 6, slot->report.last_message != 0 ? slot->report.patience : -1);
 	values[7] = BoolGetDatum(slot->report.drained);
-	put_time(values, nulls, 8, slot->turn_since);
+	put_time(values, nulls, 8, slot->report.awaits ? 0 : slot->turn_since);
 	put_time(values, nulls, 9, blocked.since);
 	values[10] = blocked.by != NULL ? CStringGetTextDatum(blocked.by) : (Datum) 0;
 	nulls[10] = blocked.by == NULL;

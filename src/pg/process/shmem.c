@@ -428,6 +428,13 @@ cdc_worker_report(const CdcPullReport *report)
 }
 
 void
+cdc_worker_awaits_source(bool awaits)
+{
+	if (my_slot >= 0)
+		shared->slots[my_slot].report.awaits = awaits;
+}
+
+void
 cdc_worker_report_source(const CdcSourceFigures *figures)
 {
 	CdcSlot    *slot;

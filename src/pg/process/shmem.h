@@ -30,6 +30,7 @@ typedef struct CdcPullReport
 	int64		patience;		/* microseconds of silence that mean nothing */
 	int64		received;		/* bytes that were read of the stream since it was opened */
 	bool		drained;		/* the source has said that it has no more */
+	bool		awaits;			/* its turn waits for the source to answer */
 } CdcPullReport;
 
 /* What a source has answered when it was asked last. */
@@ -84,6 +85,9 @@ extern bool cdc_am_worker(void);
  */
 extern void cdc_worker_report(const CdcPullReport *report);
 extern void cdc_worker_report_source(const CdcSourceFigures *figures);
+
+/* Within a turn: it waits for the source to answer, until that has or the next report. */
+extern void cdc_worker_awaits_source(bool awaits);
 
 /* A turn of a worker begins, is about to commit, and is over. */
 extern void cdc_worker_turn_begin(void);

@@ -133,7 +133,7 @@ typedef struct CdcSourceMethods
 	void		(*goal_free) (void *goal);
 
 	/* Whether pull, whose position row was just read, has come to it. */
-	bool		(*goal_pulled) (const void *goal, const CdcSubscription *sub,
+	bool		(*goal_pulled) (void *goal, const CdcSubscription *sub,
 								const CdcPosition *pos);
 
 	/*

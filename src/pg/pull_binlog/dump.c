@@ -73,6 +73,7 @@ cdc_binlog_stream_connect(CdcBinlogStream *stream)
 	stream->dump = cdc_source_open_at(stream->sub->server, stream->sub->owner_oid,
 									  stream->address, true, true);
 	cdc_session_dump(cdc_source_session(stream->dump), &request);
+	cdc_binlog_report_connected(stream);
 }
 
 bool

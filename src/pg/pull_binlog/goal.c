@@ -9,7 +9,7 @@
 
 #include "pg/remote/replica_role.h"
 
-/* A GTID set, or a file and offset. */
+/* A GTID set, or a file and offset; the source's present place is both, until it is known what the subscription goes by. */
 typedef struct BinlogGoal
 {
 	CdcFlavor	flavor;
@@ -118,11 +118,8 @@ ask_source(BinlogGoal *goal, const CdcSubscription *sub)
 		goal->flavor = cdc_source_info(source)->flavor;
 		goal->gtid = cdc_position_parse_gtids(goal->flavor, pos.gtid_set, sub->name);
 	}
-	else
-	{
-		goal->file = pstrdup(pos.file);
-		goal->offset = pos.offset;
-	}
+	goal->file = pstrdup(pos.file);
+	goal->offset = pos.offset;
 	cdc_source_close(source);
 }
 
@@ -148,14 +145,17 @@ cdc_binlog_goal_free(void *arg)
 }
 
 bool
-cdc_binlog_goal_pulled(const void *arg, const CdcSubscription *sub, const CdcPosition *position)
+cdc_binlog_goal_pulled(void *arg, const CdcSubscription *sub, const CdcPosition *position)
 {
-	const BinlogGoal *goal = arg;
+	BinlogGoal *goal = arg;
 	CdcGtidSet *have;
 	bool		result;
 
 	if (position->file == NULL && position->gtid_set == NULL)
 		return false;
+	/* it was made when its source had no GTIDs, and goes on by file when they are turned on */
+	if (position->gtid_set == NULL && goal->file != NULL)
+		cdc_binlog_goal_free(goal);
 	if (goal->gtid == NULL)
 		return position->file != NULL &&
 			cdc_binlog_position_compare(position->file, position->file_offset,

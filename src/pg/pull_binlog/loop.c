@@ -407,6 +407,7 @@ link_lost(CdcBinlogCall *call, CdcError *err)
 	if (lost && !call->bounds->until_now && (call->out.events > 0 || call->transactions > 0))
 	{
 		call->stream->kept.broken = true;
+		cdc_worker_awaits_source(true);
 		return CDC_BINLOG_LOST;
 	}
 	cdc_binlog_check_unlogged(call->stream, err);
@@ -423,6 +424,23 @@ link_lost(CdcBinlogCall *call, CdcError *err)
 					   cdc_from_utf8_lenient(err->detail));
 	}
 	cdc_ereport(err, call->sub->name);
+}
+
+/* The file that the stream stood in was removed, and nothing proves that it was read to its end. */
+static CdcBinlogEnd
+removed_unread(CdcBinlogCall *call)
+{
+	CdcBinlogStream *stream = call->stream;
+	CdcBinlogEnd end;
+	CdcError	err;
+
+	cdc_error(&err, CDC_ERR_PURGED, "the source has removed binlog that was not read");
+	cdc_error_detail(&err, "%s", stream->removed);
+	if (cdc_binlog_copy_when_purged(call, &err, &end))
+		return end;
+	cdc_binlog_gap(call->sub,
+				   psprintf("the position of subscription \"%s\" is no longer in the binlog, and nothing proves that its file was read to its end",
+							call->sub->name), stream->removed);
 }
 
 void
@@ -457,6 +475,7 @@ connect_again(CdcBinlogCall *call, const CdcError *err)
 	if (stream->reused && call->bytes == 0)
 	{
 		stream->kept.broken = true;
+		cdc_worker_awaits_source(true);
 		call->stream = cdc_binlog_stream_get(call);
 		cdc_binlog_set_until(call);
 		return true;
@@ -518,6 +537,8 @@ cdc_binlog_loop(CdcBinlogCall *call)
 				return CDC_BINLOG_REACHED;
 		}
 		cdc_binlog_stream_connect(stream);
+		if (stream->removed != NULL)
+			return removed_unread(call);
 		if (at_bound(call))
 			return CDC_BINLOG_BOUND;
 		check_coming(call);

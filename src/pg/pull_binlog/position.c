@@ -84,7 +84,8 @@ cdc_binlog_report_progress(CdcBinlogStream *stream)
 	CdcSession *session;
 	CdcPullReport report = {0};
 
-	if (stream->dump == NULL)
+	/* of a link that is lost nothing is heard any more */
+	if (stream->dump == NULL || stream->kept.broken)
 		return;
 	session = cdc_source_session(stream->dump);
 	if (stream->delay == CDC_DELAY_OPEN && stream->source_ts != 0)
@@ -105,6 +106,18 @@ cdc_binlog_report_progress(CdcBinlogStream *stream)
 	cdc_worker_report(&report);
 }
 
+void
+cdc_binlog_report_connected(CdcBinlogStream *stream)
+{
+	CdcPullReport report;
+
+	cdc_worker_reported(&report);
+	report.last_message = GetCurrentTimestamp();
+	report.patience = cdc_session_heartbeat_ms(cdc_source_session(stream->dump)) * INT64CONST(1000);
+	report.awaits = false;
+	cdc_worker_report(&report);
+}
+
 /* ---- what the source says of itself ---- */
 
 static inline int64
@@ -121,12 +134,17 @@ clock_ahead(CdcSource *control)
 	bool		fractions = cdc_source_info(control)->flavor == CDC_MARIADB ||
 		cdc_source_info(control)->version >= 50604;
 	TimestampTz before = GetCurrentTimestamp();
-	CdcAnswer  *answer = cdc_source_ask(control, "SELECT UNIX_TIMESTAMP()", 1,
-										fractions ? "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)" :
-										"SELECT UNIX_TIMESTAMP() * 1000000");
+	CdcAnswer  *answer = cdc_source_look(control, "SELECT UNIX_TIMESTAMP()", 1,
+										 fractions ? "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)" :
+										 "SELECT UNIX_TIMESTAMP() * 1000000");
 	int64		took = GetCurrentTimestamp() - before;
-	TimestampTz theirs = cdc_timestamptz_of_unix_us(cdc_answer_int(answer, 0, 0, 0, PG_INT64_MAX / 4));
-	int64		ahead = theirs - (before + took / 2);
+	int64		unix_us = answer != NULL && cdc_answer_rows(answer) > 0 ?
+		cdc_answer_int_else(answer, 0, 0, 0, PG_INT64_MAX / 4, -1) : -1;
+	int64		ahead;
+
+	if (unix_us < 0)
+		return 0;
+	ahead = cdc_timestamptz_of_unix_us(unix_us) - (before + took / 2);
 
 	/* what the way of question and answer may explain, or lost fractions, is none */
 	return magnitude(ahead) <= took + (fractions ? 0 : USECS_PER_SEC) ? 0 : ahead;
@@ -136,17 +154,19 @@ clock_ahead(CdcSource *control)
 static int64
 kept_for(CdcSource *control)
 {
-	CdcAnswer  *answer = cdc_source_ask(control, "SHOW GLOBAL VARIABLES", 2,
-										"SHOW GLOBAL VARIABLES WHERE Variable_name IN"
-										" ('binlog_expire_logs_seconds', 'expire_logs_days', 'binlog_expire_logs_auto_purge')");
+	CdcAnswer  *answer = cdc_source_look(control, "SHOW GLOBAL VARIABLES", 2,
+										 "SHOW GLOBAL VARIABLES WHERE Variable_name IN"
+										 " ('binlog_expire_logs_seconds', 'expire_logs_days', 'binlog_expire_logs_auto_purge')");
 	double		seconds = 0;
 	int64		i;
 
-	for (i = 0; i < cdc_answer_rows(answer); i++)
+	for (i = 0; answer != NULL && i < cdc_answer_rows(answer); i++)
 	{
-		const char *name = cdc_answer_text(answer, i, 0);
-		const char *value = cdc_answer_text(answer, i, 1);
+		const char *name = cdc_answer_lenient(answer, i, 0, NULL);
+		const char *value = cdc_answer_lenient(answer, i, 1, NULL);
 
+		if (name == NULL || value == NULL)
+			continue;
 		if (strcmp(name, "binlog_expire_logs_auto_purge") == 0 && strcmp(value, "OFF") == 0)
 			return -1;
 		if (strcmp(name, "binlog_expire_logs_seconds") == 0)
@@ -161,8 +181,7 @@ kept_for(CdcSource *control)
 static void
 measure(CdcBinlogStream *stream, CdcSource *control, CdcSourceFigures *figures, bool *newest)
 {
-	CdcAnswer  *answer = cdc_source_try_ask(control, "SHOW BINARY LOGS", CDC_OR_MORE(2),
-											"SHOW BINARY LOGS");
+	CdcAnswer  *answer = cdc_source_look(control, "SHOW BINARY LOGS", CDC_OR_MORE(2), "SHOW BINARY LOGS");
 	int64		rows = answer != NULL ? cdc_answer_rows(answer) : 0;
 	int64		before = 0;
 	int64		all = 0;
@@ -172,13 +191,15 @@ measure(CdcBinlogStream *stream, CdcSource *control, CdcSourceFigures *figures, 
 	*newest = false;
 	for (i = 0; i < rows; i++)
 	{
-		if (strcmp(cdc_answer_text(answer, i, 0), stream->file) == 0)
+		const char *file = cdc_answer_lenient(answer, i, 0, NULL);
+
+		if (file != NULL && strcmp(file, stream->file) == 0)
 		{
 			found = true;
 			before = all;
 			*newest = i == rows - 1;
 		}
-		all += cdc_answer_int(answer, i, 1, 0, PG_INT64_MAX / 4);
+		all += cdc_answer_int_else(answer, i, 1, 0, PG_INT64_MAX / 4, 0);
 	}
 	figures->bytes_kept = found ? before + stream->offset : -1;
 	figures->bytes_behind = found ? Max(all - before - stream->offset, 0) : -1;
@@ -240,6 +261,7 @@ cdc_binlog_look(CdcBinlogCall *call)
 		 !TimestampDifferenceExceeds(stream->figures.asked_at, now, LOOK_MS)) ||
 		is_silent(stream))
 		return;
+	cdc_worker_awaits_source(true);
 	control = cdc_binlog_stream_control(stream);
 	/* a member that leaves its group goes on answering, and sends no error */
 	cdc_replica_role_ask(control, &role);
@@ -247,6 +269,7 @@ cdc_binlog_look(CdcBinlogCall *call)
 	figures.clock_ahead = clock_ahead(control);
 	figures.kept_for = kept_for(control);
 	measure(stream, control, &figures, &newest);
+	cdc_worker_awaits_source(false);
 	figures.asked_at = GetCurrentTimestamp();
 	figures.received = stream->received;
 	if (stream->reached == 0 && call->pos.source_ts != 0)

@@ -203,23 +203,91 @@ cdc_binlog_removed_gtids(CdcSource *control, const char *oldest)
 												  "SELECT @@global.gtid_purged"), 0, 0));
 }
 
+/* What is known of MySQL's gtid_mode since a time of its clock: whether only transactions with GTIDs could be made. */
+typedef enum GtidMode
+{
+	MODE_UNKNOWN,
+	MODE_WAS_ON,
+	MODE_WAS_SET
+} GtidMode;
+
+/* Up to 5.6 it cannot be set while the server runs. */
+#define SETTABLE_SINCE	50700
+
+static GtidMode
+gtid_mode_since(CdcSource *control, uint32 since)
+{
+	CdcAnswer  *uptime = cdc_source_ask(control, "SHOW GLOBAL STATUS LIKE 'Uptime'", 2,
+										"SHOW GLOBAL STATUS LIKE 'Uptime'");
+	CdcAnswer  *set;
+	int64		now;
+	bool		running;
+
+	set = cdc_source_try_ask(control, "when gtid_mode was set", 3,
+							 "SELECT VARIABLE_SOURCE, CAST(UNIX_TIMESTAMP(SET_TIME) AS SIGNED), UNIX_TIMESTAMP()"
+							 " FROM performance_schema.variables_info WHERE VARIABLE_NAME = 'gtid_mode'");
+	if (set != NULL && cdc_answer_rows(set) == 1 && strcmp(cdc_answer_text(set, 0, 0), "DYNAMIC") == 0)
+		return cdc_answer_nullable(set, 0, 1) != NULL &&
+			cdc_answer_int(set, 0, 1, 0, PG_INT64_MAX / 2) < (int64) since ? MODE_WAS_ON : MODE_WAS_SET;
+	if (cdc_answer_rows(uptime) == 0 ||
+		((set == NULL || cdc_answer_rows(set) == 0) && cdc_source_info(control)->version >= SETTABLE_SINCE))
+		return MODE_UNKNOWN;
+	now = cdc_answer_int(cdc_source_ask(control, "SELECT UNIX_TIMESTAMP()", 1, "SELECT UNIX_TIMESTAMP()"),
+						 0, 0, 0, PG_INT64_MAX / 2);
+	running = now - cdc_answer_int(uptime, 0, 1, 0, PG_INT64_MAX / 2) < (int64) since;
+	return running ? MODE_WAS_ON : MODE_UNKNOWN;
+}
+
+/* Whether a file of the binlog is the one that was begun when the other was ended. */
+static bool
+is_next_file(const char *file, const char *next)
+{
+	const char *number = strrchr(file, '.');
+	const char *next_number = strrchr(next, '.');
+
+	return number != NULL && next_number != NULL &&
+		strtoull(next_number + 1, NULL, 10) == strtoull(number + 1, NULL, 10) + 1;
+}
+
 /*
- * GTIDs tell that no transaction with one was removed before it was read.  MySQL can have written
- * others meanwhile (gtid_mode was another one than ON), which nothing tells.
+ * The file that the stream stands in is gone, and all GTIDs that the source knows to be removed were
+ * read.  Whether something else was behind our place.  The file's size is not known any more: a
+ * transaction may have been there that no GTID tells of, by MySQL without one, by MariaDB of a
+ * domain that it was told to forget since.
+ *
+ * Each of the two begins a file: MySQL when its gtid_mode is set; and MariaDB forgets a domain only
+ * when no file has transactions of it, so that the file behind it still lists it.  So the next file
+ * proves it, if it is there.  Else there is a proof only where MySQL tells when its mode was set.
  */
 static void
-tell_of_removed_end(CdcBinlogStream *stream, const char *oldest)
+judge_removed(CdcBinlogStream *stream, const char *oldest, const char *removed, const CdcGtidSet *removed_set)
 {
-	const char *name = stream->sub->name;
-	char	   *what = psprintf("Read was up to %s:" INT64_FORMAT "; the oldest file is %s.", stream->file, stream->offset, oldest);
+	CdcSource  *control = cdc_binlog_stream_control(stream);
+	const char *why;
 
-	if (!cdc_log_event(name, "retention", "the source has removed the binlog file that pull stood in", what))
-		return;
-	ereport(WARNING,
-			(errcode(ERRCODE_WARNING),
-			 errmsg("the source of subscription \"%s\" has removed the binlog file that pull stood in", name),
-			 errdetail("%s All transactions with GTIDs are there or were read; those without, where its gtid_mode was not ON all the time, are lost.", what),
-			 errhint("If gtid_mode was not ON all the time: SELECT cdc.restart_subscription(%s);", quote_literal_cstr(name))));
+	if (cdc_binlog_file_compare(oldest, stream->file) <= 0)
+		return;					/* only that of the event is gone */
+	if (cdc_source_info(control)->flavor == CDC_MARIADB)
+	{
+		if (!cdc_gtid_set_contains(stream->executed, removed_set))
+			why = psprintf("Before that were %s; read are %s.", removed, cdc_binlog_stream_gtid_text(stream));
+		else if (is_next_file(stream->file, oldest))
+			return;
+		else
+			why = "A GTID domain that was deleted since is not listed any more.";
+	}
+	else
+	{
+		GtidMode	mode = gtid_mode_since(control, stream->proof.created);
+
+		if (mode == MODE_WAS_ON || (mode == MODE_UNKNOWN && is_next_file(stream->file, oldest)))
+			return;
+		why = mode == MODE_WAS_SET ? "The source's gtid_mode was set meanwhile: transactions without a GTID are not listed." :
+			"It is not known that the source's gtid_mode was ON all the time: transactions without a GTID are not listed.";
+	}
+	cdc_binlog_replace_text(stream->context, &stream->removed,
+							psprintf("Read was up to %s:" INT64_FORMAT "; the oldest file is %s. %s", stream->file,
+									 stream->offset, oldest, why));
 }
 
 /*
@@ -260,9 +328,18 @@ was_removed(CdcBinlogStream *stream, const Look *look)
 		return false;
 	set = cdc_position_parse_gtids(cdc_source_info(control)->flavor, removed, stream->sub->name);
 	result = cdc_gtid_set_contains(set, stream->executed);
+	PG_TRY();
+	{
+		if (result)
+			judge_removed(stream, oldest, removed, set);
+	}
+	PG_CATCH();
+	{
+		cdc_gtid_set_destroy(set);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	cdc_gtid_set_destroy(set);
-	if (result && cdc_source_info(control)->flavor == CDC_MYSQL)
-		tell_of_removed_end(stream, oldest);
 	return result;
 }
 

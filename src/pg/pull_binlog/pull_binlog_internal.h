@@ -181,6 +181,7 @@ typedef struct CdcBinlogStream
 	CdcBinlogLineage lineage;
 	CdcBinlogLineage arriving;	/* from and to of the group that is arriving */
 	bool		proved;			/* it was found again since the dump was opened last */
+	char	   *removed;		/* its file is gone, and may have held what was not read: a sentence; or NULL */
 	bool		failed_over;	/* to a server that has not shown an event yet */
 	uint32		created;		/* of the file that the dump shows */
 	TimestampTz looked_at;		/* when the silent source was last asked where it stands */
@@ -421,7 +422,7 @@ extern void cdc_binlog_proof_note(CdcBinlogStream *stream, const CdcItem *item);
 
 /*
  * Before a dump is opened, once for each: ERROR where the source's log is not the one
- * that was read.  No other dump may be open under the stream's server id.
+ * that was read; sets stream->removed.  No other dump may be open under the stream's server id.
  */
 extern void cdc_binlog_prove(CdcBinlogStream *stream);
 
@@ -598,6 +599,9 @@ extern void cdc_binlog_persist(CdcBinlogCall *call);
  */
 extern void cdc_binlog_report_progress(CdcBinlogStream *stream);
 
+/* The source has answered, and is about to send the stream. */
+extern void cdc_binlog_report_connected(CdcBinlogStream *stream);
+
 /*
  * Asks the source, where a worker has not done so for a while, and reports what it says.
  * Before anything is read in the call: where the source does not answer, nothing is lost.
@@ -624,7 +628,7 @@ extern void cdc_binlog_set_position(CdcSubscription *sub, const char *where);
 extern void cdc_binlog_restart(CdcSubscription *sub, const char *where, bool resync);
 extern void *cdc_binlog_goal(const CdcSubscription *sub, const char *text);
 extern void cdc_binlog_goal_free(void *goal);
-extern bool cdc_binlog_goal_pulled(const void *goal, const CdcSubscription *sub,
+extern bool cdc_binlog_goal_pulled(void *goal, const CdcSubscription *sub,
 								   const CdcPosition *pos);
 extern bool cdc_binlog_goal_has(const void *goal, const char *gtid, const char *position);
 

@@ -258,6 +258,8 @@ is_purged(CdcBinlogStream *stream)
 
 	if (files == NULL || cdc_answer_rows(files) == 0)
 		return false;
+	if (stream->removed != NULL)
+		return true;			/* it was found when the dump was opened */
 	oldest = cdc_answer_text(files, 0, 0);
 	cdc_source_position(control, &now);
 	if (stream->executed == NULL)

@@ -338,6 +338,19 @@ miss_watched(const CdcBinlogStream *stream, const char *database, const char *ta
 						 cdc_from_utf8_lenient(err->message));
 }
 
+/* Why the row cannot be read; what a setting of the source leaves out a new copy alone does not mend. */
+static char *
+misread_text(const CdcError *err)
+{
+	char	   *where = psprintf("a row of it at %s:" UINT64_FORMAT, cdc_from_utf8_lenient(err->file), (uint64) err->offset);
+	char	   *column = psprintf("cannot be read: column \"%s\": %s", cdc_from_utf8_lenient(err->column),
+								  cdc_from_utf8_lenient(err->message));
+
+	if (err->status == CDC_ERR_UNSUPPORTED && err->hint[0] != '\0')
+		return psprintf("%s %s (%s)", where, column, cdc_from_utf8_lenient(err->hint));
+	return psprintf("%s, perhaps from before the source altered it, %s", where, column);
+}
+
 bool
 cdc_binlog_misread(CdcBinlogCall *call, const CdcTable *table, const CdcError *err)
 {
@@ -349,10 +362,7 @@ cdc_binlog_misread(CdcBinlogCall *call, const CdcTable *table, const CdcError *e
 		if (cdc_copy_pass_is_of(&stream->copy, table->full_name))
 			cdc_copy_pass_spoil(&stream->copy);
 		else
-			doubt_rows(call, table->database, table->name,
-					   psprintf("a row of it at %s:" UINT64_FORMAT ", perhaps from before the source altered it, cannot be read: column \"%s\": %s",
-								cdc_from_utf8_lenient(err->file), (uint64) err->offset,
-								cdc_from_utf8_lenient(err->column), cdc_from_utf8_lenient(err->message)));
+			doubt_rows(call, table->database, table->name, misread_text(err));
 		return true;
 	}
 	if (!cdc_cascades_watches(stream->cascades, table->database, table->name))

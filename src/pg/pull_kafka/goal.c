@@ -67,7 +67,7 @@ cdc_kafka_goal(const CdcSubscription *sub, const char *text)
 }
 
 bool
-cdc_kafka_goal_pulled(const void *arg, const CdcSubscription *sub, const CdcPosition *pos)
+cdc_kafka_goal_pulled(void *arg, const CdcSubscription *sub, const CdcPosition *pos)
 {
 	const KafkaGoal *goal = arg;
 	CdcKafkaPlace *rows;

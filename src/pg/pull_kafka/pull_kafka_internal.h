@@ -422,7 +422,7 @@ extern void cdc_kafka_subscribe(const CdcSubscription *sub, void *prepared);
 extern void cdc_kafka_set_position(CdcSubscription *sub, const char *where);
 extern void *cdc_kafka_goal(const CdcSubscription *sub, const char *text);
 extern bool cdc_kafka_goal_has(const void *goal, const char *gtid, const char *position);
-extern bool cdc_kafka_goal_pulled(const void *goal, const CdcSubscription *sub,
+extern bool cdc_kafka_goal_pulled(void *goal, const CdcSubscription *sub,
 								  const CdcPosition *pos);
 
 /* ---- discover.c ---- */

@@ -55,12 +55,17 @@ wrong_shape(const CdcRows *rows, int columns)
 	if (columns < 0 ? rows->ncolumns < -columns : rows->ncolumns != columns)
 		return psprintf("It has %d columns instead of %d%s.", rows->ncolumns, abs(columns),
 						columns < 0 ? " or more" : "");
+	if (rows->short_rows)
+		return "A row has not as many columns as the answer said.";
 	return NULL;
 }
 
-/* NULL: the server refuses, and err says why; ERROR where nothing more can be asked. */
+/*
+ * NULL: the server refuses, and err says why, or of what is only looked at: the answer has another
+ * shape.  ERROR where nothing more can be asked.
+ */
 static CdcAnswer *
-ask(CdcSource *source, const char *asked, int columns, const char *sql, CdcError *err)
+ask(CdcSource *source, const char *asked, int columns, const char *sql, bool look, CdcError *err)
 {
 	CdcRows    *rows;
 	CdcStatus	st = cdc_source_try_query(source, asked, sql, &rows, err);
@@ -77,7 +82,11 @@ ask(CdcSource *source, const char *asked, int columns, const char *sql, CdcError
 	answer->rows = rows;
 	answer->asked = asked;
 	answer->server = pstrdup(cdc_source_server(source));
+	if (look && rows != NULL)
+		rows->short_rows = false;
 	wrong = wrong_shape(rows, columns);
+	if (wrong != NULL && look)
+		return NULL;
 	if (wrong != NULL)
 		cdc_answer_refuse(answer, "%s", wrong);
 	return answer;
@@ -88,13 +97,21 @@ cdc_source_try_ask(CdcSource *source, const char *asked, int columns, const char
 {
 	CdcError	err;
 
-	return ask(source, asked, columns, sql, &err);
+	return ask(source, asked, columns, sql, false, &err);
+}
+
+CdcAnswer *
+cdc_source_look(CdcSource *source, const char *asked, int columns, const char *sql)
+{
+	CdcError	err;
+
+	return ask(source, asked, columns, sql, true, &err);
 }
 
 CdcAnswer *
 cdc_source_ask_why(CdcSource *source, const char *asked, int columns, const char *sql, CdcError *err)
 {
-	return ask(source, asked, columns, sql, err);
+	return ask(source, asked, columns, sql, false, err);
 }
 
 CdcAnswer *
@@ -117,7 +134,7 @@ cdc_source_ask(CdcSource *source, const char *asked, int columns, const char *fm
 			break;
 		enlargeStringInfo(&sql, needed);
 	}
-	answer = ask(source, asked, columns, sql.data, &err);
+	answer = ask(source, asked, columns, sql.data, false, &err);
 	if (answer == NULL)
 		cdc_ereport(&err, NULL);
 	pfree(sql.data);
@@ -129,7 +146,7 @@ cdc_source_execute(CdcSource *source, const char *sql)
 {
 	CdcError	err;
 
-	if (ask(source, sql, 0, sql, &err) == NULL)
+	if (ask(source, sql, 0, sql, false, &err) == NULL)
 		cdc_ereport(&err, NULL);
 }
 
@@ -220,18 +237,37 @@ cdc_answer_text(const CdcAnswer *answer, int64 row, int column)
 	return text;
 }
 
-int64
-cdc_answer_int(const CdcAnswer *answer, int64 row, int column, int64 min, int64 max)
+/* false: the text is no number in that range. */
+static bool
+read_number(const char *text, int64 min, int64 max, int64 *number)
 {
-	const char *text = cdc_answer_text(answer, row, column);
-	char		shown[64];
 	char	   *end;
 	long long	value;
 
 	errno = 0;
 	value = strtoll(text, &end, 10);
-	if (text[0] == '\0' || isspace((unsigned char) text[0]) || *end != '\0' || errno != 0 ||
-		value < min || value > max)
+	*number = value;
+	return text[0] != '\0' && !isspace((unsigned char) text[0]) && *end == '\0' && errno == 0 &&
+		value >= min && value <= max;
+}
+
+int64
+cdc_answer_int_else(const CdcAnswer *answer, int64 row, int column, int64 min, int64 max, int64 otherwise)
+{
+	const CdcString *cell = column >= 0 ? find_cell(answer, row, column) : NULL;
+	int64		value;
+
+	return cell != NULL && cell->data != NULL && read_number(cell->data, min, max, &value) ? value : otherwise;
+}
+
+int64
+cdc_answer_int(const CdcAnswer *answer, int64 row, int column, int64 min, int64 max)
+{
+	const char *text = cdc_answer_text(answer, row, column);
+	char		shown[64];
+	int64		value;
+
+	if (!read_number(text, min, max, &value))
 		cdc_answer_refuse(answer, "Column %d of row " INT64_FORMAT " is \"%s\", which is no number that it can have.",
 						  column + 1, row + 1, cdc_clean_text(shown, sizeof(shown), text));
 	return value;
@@ -256,7 +292,7 @@ cdc_answer_says(const CdcAnswer *answer, int64 row, const char *name, const char
 }
 
 int
-cdc_answer_column(const CdcAnswer *answer, const char *name)
+cdc_answer_find_column(const CdcAnswer *answer, const char *name)
 {
 	const CdcRows *rows = answer->rows;
 	int			i;
@@ -266,5 +302,15 @@ cdc_answer_column(const CdcAnswer *answer, const char *name)
 		if (pg_strcasecmp(rows->names[i].data, name) == 0)
 			return i;
 	}
+	return -1;
+}
+
+int
+cdc_answer_column(const CdcAnswer *answer, const char *name)
+{
+	int			column = cdc_answer_find_column(answer, name);
+
+	if (column >= 0)
+		return column;
 	cdc_answer_refuse(answer, "It has no column \"%s\".", name);
 }

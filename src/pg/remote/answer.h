@@ -39,6 +39,12 @@ extern CdcAnswer *cdc_source_try_ask(CdcSource *source, const char *asked, int c
 extern CdcAnswer *cdc_source_ask_why(CdcSource *source, const char *asked, int columns,
 									 const char *sql, CdcError *err);
 
+/*
+ * The same of what is only looked at, and nothing rests on: NULL also where the answer has another
+ * shape, and cells that a row leaves out are NULL.
+ */
+extern CdcAnswer *cdc_source_look(CdcSource *source, const char *asked, int columns, const char *sql);
+
 /* Sends a statement that returns no rows. */
 extern void cdc_source_execute(CdcSource *source, const char *sql);
 
@@ -48,6 +54,10 @@ extern int64 cdc_answer_rows(const CdcAnswer *answer);
 extern const char *cdc_answer_text(const CdcAnswer *answer, int64 row, int column);
 extern const char *cdc_answer_nullable(const CdcAnswer *answer, int64 row, int column);
 extern int64 cdc_answer_int(const CdcAnswer *answer, int64 row, int column, int64 min, int64 max);
+
+/* Where nothing rests on it: what is no such number, or not there (column -1), is otherwise. */
+extern int64 cdc_answer_int_else(const CdcAnswer *answer, int64 row, int column, int64 min, int64 max,
+								 int64 otherwise);
 
 /*
  * The same of what users have written there, any bytes: what is no text in UTF-8 becomes '?',
@@ -67,6 +77,7 @@ extern bool cdc_answer_says(const CdcAnswer *answer, int64 row, const char *name
 
 /* The column of that name, where an answer's columns have no fixed place. */
 extern int	cdc_answer_column(const CdcAnswer *answer, const char *name);
+extern int	cdc_answer_find_column(const CdcAnswer *answer, const char *name);	/* -1: none */
 
 /* ERROR: the answer is not what it should be; why is a sentence. */
 pg_noreturn extern void cdc_answer_refuse(const CdcAnswer *answer, const char *why,...)

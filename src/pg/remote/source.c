@@ -297,6 +297,7 @@ palloc_rows(const CdcRows *rows)
 		bytes += from[i].data != NULL ? from[i].len + 1 : 0;
 	copy->ncolumns = rows->ncolumns;
 	copy->nrows = rows->nrows;
+	copy->short_rows = rows->short_rows;
 	copy->names = MemoryContextAllocHuge(CurrentMemoryContext, Max(bytes, 1));
 	copy->cells = copy->names + rows->ncolumns;
 	at = (char *) (copy->names + ncells);

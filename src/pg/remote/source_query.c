@@ -200,11 +200,12 @@ ids_in_use(CdcSource *source)
 	initStringInfo(&ids);
 	appendStringInfo(&ids, ",%u,", info->server_id);
 	/* needs a privilege that a dump does not: then only the source's own counts */
-	replicas = cdc_source_try_ask(source, cdc_source_sql_replicas(info), CDC_OR_MORE(1),
-								  cdc_source_sql_replicas(info));
+	replicas = cdc_source_look(source, cdc_source_sql_replicas(info), CDC_OR_MORE(1),
+							   cdc_source_sql_replicas(info));
 	for (i = 0; replicas != NULL && i < cdc_answer_rows(replicas); i++)
 		appendStringInfo(&ids, INT64_FORMAT ",",
-						 cdc_answer_int(replicas, i, cdc_answer_column(replicas, "Server_id"), 0, PG_UINT32_MAX));
+						 cdc_answer_int_else(replicas, i, cdc_answer_find_column(replicas, "Server_id"), 0,
+											 PG_UINT32_MAX, 0));
 	return ids.data;
 }
 

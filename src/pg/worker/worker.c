@@ -355,9 +355,9 @@ end_after_error(void)
 }
 
 /*
- * A turn, which waits for a lock no longer than it may.  In vain, or in a deadlock: what that held
- * up (its snapshot, who queues behind it) is let go, and it is tried again after a pause, in
- * this process: the lock may be free at any moment.
+ * A turn, which waits for a lock no longer than it may.  In vain, in a deadlock, or when others were
+ * in its way: what that held up (its snapshot, who queues behind it) is let go, and it is tried
+ * again after a pause, in this process: the lock may be free at any moment.
  */
 static bool
 turn(bool *more)
@@ -375,7 +375,8 @@ turn(bool *more)
 	}
 	PG_CATCH();
 	{
-		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE && geterrcode() != ERRCODE_T_R_DEADLOCK_DETECTED)
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE && geterrcode() != ERRCODE_T_R_DEADLOCK_DETECTED &&
+			geterrcode() != ERRCODE_T_R_SERIALIZATION_FAILURE)
 			PG_RE_THROW();
 		MemoryContextSwitchTo(caller);
 		locked = CopyErrorData();
