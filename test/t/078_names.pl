@@ -175,6 +175,29 @@ subtest 'unique indexes of the user' => sub {
 	$same->('the remedy');
 };
 
+subtest 'unique indexes of the user, and no key' => sub {
+	source_do('CREATE DATABASE uk', 'CREATE TABLE uk.t (id int, v varchar(9))', q{INSERT INTO uk.t VALUES (1, 'a'), (2, 'b'), (3, 'c')});
+	$cluster->subscribe('uk', 's', 'uk', tables => ['uk.*'], enabled => \'false');
+	follow('uk') for 1 .. 2;
+	$cluster->do('CREATE UNIQUE INDEX mine ON uk.t (v)');
+	my $same = sub { is(join("\n", compare_table($dbh, $cluster->dbh, [qw(uk t)], 'uk.t')), '', $_[0]) };
+	source_do(q{UPDATE uk.t SET v = CASE v WHEN 'a' THEN 'b' WHEN 'b' THEN 'a' ELSE v END}, 'BEGIN', q{UPDATE uk.t SET v = 'c' WHERE id = 1}, q{DELETE FROM uk.t WHERE id = 3}, 'COMMIT');
+	follow('uk');
+	$same->('rows swap their values, one goes later');
+	source_do(q{INSERT INTO uk.t VALUES (4, 'c')});
+	$cluster->value(q{SELECT cdc.pull('uk')});
+	like($cluster->error_of(q{SELECT * FROM cdc.apply('uk')}), qr/two rows of target uk\.t have the same values in its unique index "mine"\nDETAIL: +The row with key \(id, v\)=\(4, c\) has those of the row with key \(id, v\)=\(1, c\)\./,
+		'two rows with the same values are an error, and not one row less');
+	$cluster->do('DROP INDEX uk.mine');
+	follow('uk');
+	$same->('what its hint says');
+	$cluster->do(q{SELECT cdc.alter_subscription('uk', '{"conflict": "overwrite"}')}, q{DELETE FROM uk.t WHERE id = 1}, 'CREATE UNIQUE INDEX mine ON uk.t (v)');
+	source_do(q{INSERT INTO uk.t VALUES (5, 'c')});
+	follow('uk');
+	is($cluster->value(q{SELECT string_agg(id::text, ' ' ORDER BY id) FROM uk.t WHERE v = 'c'}), '5', 'with "overwrite" the later row stays');
+	like($cluster->value(q{SELECT detail FROM cdc.log WHERE subscription = 'uk' AND kind = 'conflict'}), qr/by key \(id, v\)=\(5, c\)/, '... and cdc.log says so');
+};
+
 # Defaults and names that information_schema has not as text, or not as they were written.
 subtest 'what is no text' => sub {
 	my $odd = q{id int PRIMARY KEY, v varchar(10) NOT NULL DEFAULT 'a\0b', w varbinary(5) DEFAULT x'ff00', z varchar(9) CHARACTER SET latin1 DEFAULT x'e9'};

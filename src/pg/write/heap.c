@@ -518,6 +518,8 @@ flush_keyless(CdcHeap *heap)
 	CdcTargetRun *run = heap->run;
 	int			i;
 
+	for (i = 0; heap->displaced != NIL && i < run->nentries; i++)
+		cdc_heap_take_displaced_rows(heap, run->entries[i]);
 	cdc_heap_take_rows(heap);
 	for (i = 0; i < run->nentries; i++)
 	{

@@ -166,7 +166,7 @@ note_displaced(CdcHeap *heap, HeapTuple tuple, TupleTableSlot *slot, Relation in
 	Displaced  *row = palloc(sizeof(Displaced));
 
 	row->tuple = heap_copytuple(tuple);
-	row->overwritten = heap->run->overwrites || heap->run->target->keyless;
+	row->overwritten = heap->run->overwrites;
 	row->by = key_of_tuple(heap->run->target, ExecCopySlotHeapTuple(slot));
 	row->index = pstrdup(RelationGetRelationName(index));
 	row->remedy = OidIsValid(get_index_constraint(RelationGetRelid(index))) ?
@@ -174,7 +174,7 @@ note_displaced(CdcHeap *heap, HeapTuple tuple, TupleTableSlot *slot, Relation in
 		psprintf("DROP INDEX %s", quote_qualified_identifier(get_namespace_name(RelationGetNamespace(index)), row->index));
 	heap->displaced = lappend(heap->displaced, row);
 	MemoryContextSwitchTo(old);
-	if (list_length(heap->displaced) > MAX_DISPLACED || heap->run->target->keyless)
+	if (list_length(heap->displaced) > MAX_DISPLACED)
 	{
 		settle_one(heap, linitial(heap->displaced));
 		heap->displaced = list_delete_first(heap->displaced);
@@ -288,6 +288,54 @@ cdc_heap_take_displaced(CdcHeap *heap, CdcEntry *entry)
 	entry->tuple = heap_form_tuple(target->desc, values, nulls);
 	MemoryContextSwitchTo(old);
 	return true;
+}
+
+/* Whether a row that was taken out is one that the entry, of a target without key, takes away. */
+static bool
+is_taken(const CdcTarget *target, const Displaced *row, const CdcEntry *entry)
+{
+	int			i;
+
+	for (i = 0; i < target->nkey; i++)
+	{
+		AttrNumber	attnum = target->key[i].attnum;
+		bool		isnull;
+		bool		wanted_null;
+		Datum		value;
+		Datum		wanted;
+
+		if (!entry->presence->complete && !entry->presence->attrs[attnum - 1])
+			continue;
+		value = heap_getattr(row->tuple, attnum, target->desc, &isnull);
+		wanted = heap_getattr(entry->tuple, attnum, target->desc, &wanted_null);
+		if (isnull != wanted_null || (!isnull && !cdc_key_column_equal(&target->key[i], value, wanted)))
+			return false;
+	}
+	return true;
+}
+
+void
+cdc_heap_take_displaced_rows(CdcHeap *heap, CdcEntry *entry)
+{
+	ListCell   *lc;
+	Displaced  *taken;
+
+	do
+	{
+		taken = NULL;
+		foreach(lc, heap->displaced)
+		{
+			if (entry->take == 0 || taken != NULL || !is_taken(heap->run->target, lfirst(lc), entry))
+				continue;
+			taken = lfirst(lc);
+		}
+		if (taken != NULL)
+		{
+			heap->displaced = list_delete_ptr(heap->displaced, taken);
+			heap->run->deleted++;
+			entry->take--;
+		}
+	} while (taken != NULL);
 }
 
 void

@@ -135,6 +135,9 @@ extern HeapTuple cdc_heap_displaced(CdcHeap *heap, const CdcRowKey *key);
  */
 extern bool cdc_heap_take_displaced(CdcHeap *heap, CdcEntry *entry);
 
+/* The same of a target without key: the rows that the entry takes away, as far as they are on the list. */
+extern void cdc_heap_take_displaced_rows(CdcHeap *heap, CdcEntry *entry);
+
 /* CdcWriteBackend's settle */
 extern void cdc_heap_settle(CdcWork *work, CdcTargetRun *run);
 
