@@ -52,6 +52,8 @@ typedef struct CdcCellType
 	bool		nanos;			/* likewise: it may count nanoseconds */
 	bool		bytes;			/* geometry: as EWKB in base64, not as WKT */
 	bool		keep_srid;		/* geometry: with its SRID, if it has one */
+	bool		ewkb;			/* geometry: what has no WKT of two dimensions may be EWKB in base64, */
+	bool		hex;			/* ... or in hexadecimal digits */
 } CdcCellType;
 
 typedef struct CdcCell

@@ -13,6 +13,8 @@
 
 /* PostGIS's mark of a WKB that has its SRID behind the type. */
 #define EWKB_SRID	0x20000000u
+#define EWKB_M		0x40000000u
+#define EWKB_Z		0x80000000u
 
 static uint32_t
 get_word(const uint8_t *p, bool little)
@@ -93,13 +95,64 @@ as_stored(CdcArena *arena, CdcString wkb, size_t *len)
 	return out;
 }
 
+/* The types of WKB, without marks of dimensions. */
+#define LAST_WKB_TYPE	17
+
+/* Whether the bytes begin as WKB of more dimensions, or of PostGIS's own types, or of an empty point does. */
+static bool
+begins_as_wkb(CdcString wkb)
+{
+	const uint8_t *in = (const uint8_t *) wkb.data;
+	uint32_t	type;
+
+	if (wkb.len < 9 || in[0] > 1)
+		return false;
+	type = get_word(in + 1, in[0] != 0) & ~(EWKB_Z | EWKB_M | EWKB_SRID);
+	return type / 1000 <= 3 && type % 1000 >= 1 && type % 1000 <= LAST_WKB_TYPE;
+}
+
+/*
+ * What has no WKT that events know, as EWKB: the bytes as they are, with the SRID in them.  It is
+ * in base64, or, for a type that reads them, in hexadecimal digits.
+ */
+static CdcStatus
+emit_ewkb(CdcArena *arena, const CdcCell *cell, CdcString wkb, int64_t srid, CdcSink *sink, CdcError *err)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const uint8_t *in = (const uint8_t *) wkb.data;
+	bool		little = in[0] != 0;
+	bool		adds = srid > 0 && srid <= INT32_MAX && (get_word(in + 1, little) & EWKB_SRID) == 0;
+	size_t		len = wkb.len + (adds ? 4 : 0);
+	uint8_t    *out = cdc_arena_alloc(arena, len);
+	char	   *text = cdc_arena_alloc(arena, len * 2 + 4);
+
+	if (out == NULL || text == NULL)
+		return cdc_cell_no_memory(err);
+	memcpy(out, in, 5);
+	memcpy(out + (adds ? 9 : 5), in + 5, wkb.len - 5);
+	if (adds)
+	{
+		out[little ? 4 : 1] |= (uint8_t) (EWKB_SRID >> 24);
+		for (int i = 0; i < 4; i++)
+			out[5 + i] = (uint8_t) ((uint64_t) srid >> (little ? i : 3 - i) * 8);
+	}
+	if (!cell->type.hex)
+		return sink->ops->string(sink, text, cdc_base64(out, len, text));
+	for (size_t i = 0; i < len; i++)
+	{
+		text[i * 2] = digits[out[i] >> 4];
+		text[i * 2 + 1] = digits[out[i] & 15];
+	}
+	return sink->ops->string(sink, text, len * 2);
+}
+
 CdcStatus
 cdc_emit_geometry_object(CdcArena *arena, const CdcCell *cell, CdcString wkb, CdcSink *sink,
 						 CdcError *err)
 {
 	CdcBuf		text = {0};
 	CdcError	ignored;
-	int64_t		srid;
+	int64_t		srid = 0;
 	size_t		len;
 	uint8_t    *stored = as_stored(arena, wkb, &len);
 	CdcStatus	st = CDC_OK;
@@ -112,6 +165,8 @@ cdc_emit_geometry_object(CdcArena *arena, const CdcCell *cell, CdcString wkb, Cd
 		st = stored == NULL ? CDC_ERR_CORRUPT : cdc_geometry_text(stored, len, &text, &ignored);
 	if (st == CDC_OK)
 		st = emit_text(arena, cell, &text, sink, err);
+	else if (st == CDC_ERR_CORRUPT && (cell->type.ewkb || cell->type.hex) && begins_as_wkb(wkb))
+		st = emit_ewkb(arena, cell, wkb, cell->type.keep_srid ? srid : 0, sink, err);
 	else if (st == CDC_ERR_CORRUPT)
 		st = cdc_cell_error(cell, "two-dimensional WKB", err);
 	else if (st == CDC_ERR_LIMIT)

@@ -55,6 +55,8 @@ cdc_cell_by_hint(const CdcColumnHint *hint, const CdcDoc *value, CdcCellType *ty
 	{
 		type->form = CDC_CELL_GEOMETRY;
 		type->bytes = hint->kind == CDC_HINT_BYTES;
+		type->ewkb = type->bytes || hint->kind == CDC_HINT_GEOMETRY;
+		type->hex = hint->kind == CDC_HINT_OTHER;
 		return;
 	}
 	switch (hint->kind)

@@ -188,6 +188,62 @@ read_row_key(CdcMessageReader *r, const CdcDoc *row)
 	return CDC_OK;
 }
 
+/* Whether a value of a row is {"value", "set"}, with what Cassandra's connector has beside. */
+static bool
+is_cell(const CdcDoc *value)
+{
+	CdcDoc		v;
+
+	return value->type == CDC_DOC_OBJECT && cdc_doc_find(value, "value", &v) &&
+		(cdc_doc_find_type(value, "set", CDC_DOC_TRUE, &v) || cdc_doc_find_type(value, "set", CDC_DOC_FALSE, &v)) &&
+		cdc_doc_count(value) == (cdc_doc_find(value, "deletion_ts", &v) ? 3 : 2);
+}
+
+/* Refuses rows whose values say whether they were set: a NULL may be one that has not changed. */
+static CdcStatus
+check_cells(CdcMessageReader *r, const CdcDoc *image)
+{
+	CdcString	name;
+	CdcDocIter	iter;
+	CdcDoc		v;
+
+	cdc_doc_begin(image, &iter);
+	while (cdc_doc_next(&iter, &name, &v))
+	{
+		if (!is_cell(&v))
+			continue;
+		cdc_error(r->err, CDC_ERR_UNSUPPORTED, "rows of Debezium's connectors for Cassandra and YugabyteDB are not supported as they are");
+		cdc_error_detail(r->err, "The value of column \"%.*s\" is an object that says whether it was set.",
+						 cdc_clip(name, 200), name.data);
+		cdc_error_hint(r->err, "YugabyteDB: have YBExtractNewRecordState write plain rows, of a stream with the record type ALL or FULL_ROW_NEW_IMAGE, and read them in format debezium_flat; or use the connector for pgoutput, whose messages are PostgreSQL's. Cassandra: make rows plain by a transform of your own, where all columns are always set.");
+		return CDC_ERR_UNSUPPORTED;
+	}
+	return CDC_OK;
+}
+
+/* Connectors whose rows are in a form of their own. */
+static CdcStatus
+check_connector(CdcMessageReader *r)
+{
+	CdcString	connector = {"", 0};
+	CdcDoc		v;
+
+	if (cdc_doc_find_type(&r->env->body, "source", CDC_DOC_OBJECT, &v))
+		connector = cdc_doc_find_string(&v, "connector");
+	if (cdc_string_is(connector, "mongodb"))
+	{
+		cdc_error(r->err, CDC_ERR_UNSUPPORTED, "messages of Debezium's connector for MongoDB are not supported");
+		cdc_error_detail(r->err, "Their documents are texts in a form of their own.");
+		cdc_error_hint(r->err, "Have the connector write rows (ExtractNewDocumentState), and read them in format debezium_flat.");
+		return CDC_ERR_UNSUPPORTED;
+	}
+	if ((cdc_string_is(connector, "cassandra") || cdc_string_is(connector, "yugabytedb")) &&
+		(cdc_doc_find_type(&r->env->body, "after", CDC_DOC_OBJECT, &v) ||
+		 cdc_doc_find_type(&r->env->body, "before", CDC_DOC_OBJECT, &v)))
+		return check_cells(r, &v);
+	return CDC_OK;
+}
+
 static CdcStatus
 read_row(CdcMessageReader *r)
 {
@@ -200,14 +256,9 @@ read_row(CdcMessageReader *r)
 
 	if (st != CDC_OK)
 		return st;
-	if (cdc_doc_find(&env->body, "source", &v) &&
-		cdc_string_is(cdc_doc_find_string(&v, "connector"), "mongodb"))
-	{
-		cdc_error(r->err, CDC_ERR_UNSUPPORTED, "messages of Debezium's connector for MongoDB are not supported");
-		cdc_error_detail(r->err, "Their documents are texts in a form of their own.");
-		cdc_error_hint(r->err, "Have the connector write rows (ExtractNewDocumentState), and read them in format debezium_flat.");
-		return CDC_ERR_UNSUPPORTED;
-	}
+	st = check_connector(r);
+	if (st != CDC_OK)
+		return st;
 	st = cdc_reader_image(r, &env->body, "after", CDC_DOC_OBJECT, &env->after);
 	if (st == CDC_OK)
 		st = cdc_reader_image(r, &env->body, "before", CDC_DOC_OBJECT, &env->before);
@@ -459,6 +510,27 @@ read_flat_key(CdcMessageReader *r)
 	return st;
 }
 
+/* Whether all values of a row alone are such objects, which a document in one of its columns may be as well. */
+static bool
+has_only_cells(const CdcDoc *row)
+{
+	CdcDocIter	iter;
+	CdcString	name;
+	CdcDoc		v;
+	int			n = 0;
+
+	cdc_doc_begin(row, &iter);
+	while (cdc_doc_next(&iter, &name, &v))
+	{
+		if (is_added_field(name, &v))
+			continue;
+		if (!is_cell(&v))
+			return false;
+		n++;
+	}
+	return n > 0;
+}
+
 static CdcStatus
 read_flat(CdcMessageReader *r)
 {
@@ -469,6 +541,8 @@ read_flat(CdcMessageReader *r)
 
 	env->tells_gone = cdc_doc_find(&env->body, "__deleted", &deleted);
 
+	if (st == CDC_OK && has_only_cells(&env->body))
+		st = check_cells(r, &env->body);
 	if (st == CDC_OK)
 		st = read_flat_key(r);
 	if (st != CDC_OK)

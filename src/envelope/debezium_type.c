@@ -45,15 +45,16 @@ static const struct
 	{"io.debezium.time.Date", CDC_CELL_DATE_DAYS, "date"},
 	{"io.debezium.time.Timestamp", CDC_CELL_DATETIME_MILLIS, "datetime(3)"},
 	{"io.debezium.time.MicroTimestamp", CDC_CELL_DATETIME_MICROS, "datetime(6)"},
-	{"io.debezium.time.NanoTimestamp", CDC_CELL_DATETIME_NANOS, "datetime(6)"},
+	/* of types of more digits than PostgreSQL's have */
+	{"io.debezium.time.NanoTimestamp", CDC_CELL_DATETIME_NANOS, CDC_TYPE_STRING},
 	{"io.debezium.time.ZonedTimestamp", CDC_CELL_DATETIME_TEXT, "timestamp(6)"},
 	{"io.debezium.time.IsoDate", CDC_CELL_DATETIME_TEXT, "date"},
 	{"io.debezium.time.IsoTimestamp", CDC_CELL_DATETIME_TEXT, "datetime(6)"},
 	{"io.debezium.time.IsoTime", CDC_CELL_TIME_TEXT, "time(6)"},
 	{"io.debezium.time.Time", CDC_CELL_TIME_MILLIS, "time(3)"},
 	{"io.debezium.time.MicroTime", CDC_CELL_TIME_MICROS, "time(6)"},
-	{"io.debezium.time.NanoTime", CDC_CELL_TIME_NANOS, "time(6)"},
-	{"io.debezium.time.ZonedTime", CDC_CELL_TIME_TEXT, "time(6)"},
+	{"io.debezium.time.NanoTime", CDC_CELL_TIME_NANOS, CDC_TYPE_STRING},
+	{"io.debezium.time.ZonedTime", CDC_CELL_TIME_TEXT, CDC_TYPE_TIMETZ},
 	{"io.debezium.time.Year", CDC_CELL_AS_IS, "int"},
 	{"io.debezium.time.MicroDuration", CDC_CELL_TIME_MICROS, "time(6)"},
 	{"io.debezium.time.NanoDuration", CDC_CELL_TIME_NANOS, "time(6)"},
@@ -88,7 +89,8 @@ static const struct
 	{"float32", "float"},
 	{"double", "double"},
 	{"float64", "double"},
-	{"string", "longtext"},
+	{"string", CDC_TYPE_STRING},
+	{"array", CDC_TYPE_ARRAY},
 	{"bytes", "longblob"}
 };
 
@@ -357,6 +359,8 @@ cdc_debezium_cell_type(CdcArena *arena, CdcEnvelope *env, const CdcDoc *field,
 		{
 			type->keep_srid = !is_mysql(env);
 			type->bytes = hint != NULL && hint->kind == CDC_HINT_BYTES;
+			type->ewkb = type->bytes || (hint != NULL && hint->kind == CDC_HINT_GEOMETRY);
+			type->hex = hint != NULL && hint->kind == CDC_HINT_OTHER;
 			if (hint != NULL && hint->kind == CDC_HINT_JSON)
 				type->form = CDC_CELL_AS_IS;
 		}
@@ -405,6 +409,23 @@ cdc_debezium_items(const CdcDoc *field, const CdcDoc *value, CdcDoc *items)
 }
 
 /* ---- definitions ---- */
+
+/*
+ * Whether the word is the name of a type of MySQL as it shows it itself.  The connector passes on
+ * words of DDL as they were written (REAL, SERIAL, BOOL, NCHAR), of which the schema tells more.
+ */
+static bool
+is_own_name(const char *word)
+{
+	static const char *const names[] = {
+		"tinyint", "smallint", "mediumint", "int", "integer", "bigint", "year", "decimal", "numeric", "float",
+		"double", "bit", "date", "datetime", "timestamp", "time", "char", "varchar", "tinytext", "text",
+		"mediumtext", "longtext", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "enum",
+		"set", "json", "vector", "uuid", "inet4", "inet6", NULL
+	};
+
+	return cdc_type_is_one_of(word, names) || cdc_is_geometry_type(word);
+}
 
 /*
  * "DECIMAL UNSIGNED" with its length and scale as MySQL writes it: "decimal(20,4)
@@ -459,7 +480,7 @@ type_of_source(CdcArena *arena, const CdcDoc *field, CdcColumn *parsed, CdcBuf *
 		return false;
 	memset(parsed, 0, sizeof(*parsed));
 	return cdc_column_type_parse(arena, buf->data, parsed, &ignored) == CDC_OK &&
-		parsed->data_type != NULL;
+		parsed->data_type != NULL && is_own_name(parsed->data_type);
 }
 
 /* What the semantic type says. */

@@ -207,7 +207,7 @@ typedef struct CdcColumnHint
 	CdcHintKind kind;
 	int			scale;			/* CDC_HINT_DECIMAL: -1 = any */
 	int			fsp;			/* times: fractional digits, -1 = any */
-	int			precision;		/* CDC_HINT_DECIMAL: 0 = any */
+	int			precision;		/* CDC_HINT_DECIMAL: digits; CDC_HINT_FLOAT, CDC_HINT_BIT: bits; 0 = any */
 	bool		duration;		/* CDC_HINT_TIME: it cannot be a time of day */
 } CdcColumnHint;
 
@@ -251,7 +251,8 @@ typedef struct CdcEnvelopeColumn
 {
 	const char *name;			/* NUL-terminated */
 	const char *column_type;	/* of MySQL ("int(10) unsigned"), also where the source is
-								 * another one; and "number" (of any digits), "boolean" */
+								 * another one; and "number" (of any digits), "boolean", "string",
+								 * "timetz", "array": see internal.h */
 	bool		told;			/* the type is the envelope's; else it was made out from the
 								 * value */
 	bool		nullable;

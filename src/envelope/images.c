@@ -10,6 +10,8 @@
 #include "envelope/cell_emit.h"
 #include "envelope/internal.h"
 
+#include "core/json_text.h"
+
 typedef struct Writer
 {
 	CdcArena   *arena;
@@ -196,6 +198,78 @@ write_old(const Writer *w, const CdcImage *after, const CdcImage *before, CdcSin
 	return st == CDC_OK ? sink->ops->end_object(sink) : st;
 }
 
+/* A value as its column would have it, as JSON text. */
+static CdcStatus
+value_text(const Writer *w, CdcString name, const CdcDoc *value, CdcJsonText *text)
+{
+	CdcColumnHint hint = {CDC_HINT_NONE, -1, -1, 0, false};
+	bool		hinted = w->hints != NULL && w->hints->find(w->hints->arg, name.data, name.len, &hint);
+	CdcDoc		none;
+
+	cdc_doc_set_null(&none);
+	return write_value(w, name, value, &none, hinted ? &hint : NULL, false, &text->sink);
+}
+
+/* Whether two JSON texts are of the same value, be it a string or a number. */
+static bool
+is_same_text(const CdcJsonText *a, const CdcJsonText *b)
+{
+	CdcString	texts[2] = {{a->buf.data, a->buf.len}, {b->buf.data, b->buf.len}};
+
+	for (int i = 0; i < 2; i++)
+		if (texts[i].len >= 2 && texts[i].data[0] == '"')
+		{
+			texts[i].data++;
+			texts[i].len -= 2;
+		}
+	return texts[0].len == texts[1].len && memcmp(texts[0].data, texts[1].data, texts[0].len) == 0;
+}
+
+static CdcStatus
+refuse_key(const Writer *w, CdcString name, const CdcJsonText *key, const CdcJsonText *own)
+{
+	CdcString	a = {key->buf.data, key->buf.len};
+	CdcString	b = {own->buf.data, own->buf.len};
+
+	cdc_error(w->err, CDC_ERR_VALUE, "document contradicts the key of its message in column \"%.*s\"",
+			  cdc_clip(name, 200), name.data);
+	cdc_error_detail(w->err, "The key says %.*s, the document %.*s. Each document is the row of its key, and a tombstone of the key would delete another one.",
+					 cdc_clip(a, 100), a.data, cdc_clip(b, 100), b.data);
+	cdc_error_hint(w->err, "Have the producer write the columns of the key as the document has them, or leave them out of the document.");
+	return CDC_ERR_VALUE;
+}
+
+/*
+ * A document is the row of its key: one that has another value there contradicts it, and
+ * the key's tombstone would delete another row.
+ */
+static CdcStatus
+check_key(const Writer *w, const CdcImage *image)
+{
+	const CdcEnvelope *env = w->env;
+	CdcStatus	st = CDC_OK;
+	CdcDoc		value;
+
+	for (int i = 0; st == CDC_OK && env->key_values != NULL && i < env->nkey; i++)
+	{
+		CdcJsonText key;
+		CdcJsonText own;
+
+		if (!cdc_image_find(image, env->key[i], &value) || cdc_doc_equal(&value, &env->key_values[i]))
+			continue;
+		cdc_json_text_init(&key);
+		cdc_json_text_init(&own);
+		st = value_text(w, env->key[i], &env->key_values[i], &key);
+		if (st == CDC_OK)
+			st = value_text(w, env->key[i], &value, &own);
+		if (st == CDC_OK && !is_same_text(&key, &own))
+			st = refuse_key(w, env->key[i], &key, &own);
+		cdc_json_text_free(&key);
+		cdc_json_text_free(&own);
+	}
+	return st;
+}
+
 CdcStatus
 cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row, const CdcHints *hints,
 					const CdcRowSinks *sinks, CdcError *err)
@@ -218,6 +292,10 @@ cdc_envelope_images(CdcArena *arena, CdcEnvelope *env, int row, const CdcHints *
 	memset(&before, 0, sizeof(before));
 	memset(&none, 0, sizeof(none));
 	w.format->images(env, row, &after, &before);
+	if (env->format == CDC_FORMAT_JSON && env->op != CDC_OP_DELETE)
+		st = check_key(&w, &after);
+	if (st != CDC_OK)
+		return st;
 	if (env->op == CDC_OP_DELETE)
 		st = write_data(&w, &before, &none, sinks->data);
 	else

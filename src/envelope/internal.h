@@ -167,10 +167,14 @@ extern CdcStatus cdc_debezium_column(CdcArena *arena, CdcEnvelope *env, const Cd
 /* ---- definitions ---- */
 
 /*
- * Types that MySQL does not have and others do: numbers of any digits, truth values.
- * The receiver knows them (pg/schema/typemap.c).
+ * Types that MySQL does not have and others do: numbers of any digits, truth values, times
+ * with a zone, arrays; and texts of which only the source knows what they say, such as a number
+ * of decimal.handling.mode=string.  The receiver knows them (pg/schema/typemap.c).
  */
 #define CDC_TYPE_NUMBER		"number"
 #define CDC_TYPE_BOOLEAN	"boolean"
+#define CDC_TYPE_STRING		"string"
+#define CDC_TYPE_TIMETZ		"timetz"
+#define CDC_TYPE_ARRAY		"array"
 
 #endif							/* CDC_ENVELOPE_INTERNAL_H */

@@ -105,11 +105,62 @@ recognise_tombstone(const CdcMessage *message, const CdcEnvelope *env)
 	return &cdc_format_debezium_flat;
 }
 
+/* Whether the message's key has columns, each of which is in the value, as the key of a row alone. */
+static bool
+has_key_of_row(const CdcEnvelope *env)
+{
+	CdcDocIter	iter;
+	CdcString	name;
+	CdcDoc		value;
+	CdcDoc		own;
+
+	if (env->key_body.type != CDC_DOC_OBJECT || cdc_doc_count(&env->key_body) == 0)
+		return false;
+	cdc_doc_begin(&env->key_body, &iter);
+	while (cdc_doc_next(&iter, &name, &value))
+		if (!cdc_doc_get(&env->body, name.data, name.len, &own) || !cdc_doc_equal(&value, &own))
+			return false;
+	return true;
+}
+
+/* Whether it has rows in it, as envelopes do and rows alone do not. */
+static bool
+holds_rows(const CdcDoc *body)
+{
+	static const char *const members[] = {"data", "after", "before", "columnvalues"};
+	CdcDoc		v;
+
+	for (size_t i = 0; i < COUNT(members); i++)
+		if (cdc_doc_find(body, members[i], &v) && cdc_doc_is_container(&v))
+			return true;
+	return false;
+}
+
+/*
+ * The format that an object has which is not in the declared one; NULL: it may well be in that.  Any
+ * object may be a row alone, but one that others have as their message, and that is not the row of its key.
+ */
+static const CdcEnvelopeFormat *
+other_format(const CdcEnvelope *env, const CdcEnvelopeFormat *format)
+{
+	const CdcEnvelopeFormat *other;
+
+	if (format->recognise == NULL || (format->format != CDC_FORMAT_DEBEZIUM_FLAT && format->recognise(&env->body)))
+		return NULL;
+	other = recognise(env);
+	if (format->format == CDC_FORMAT_DEBEZIUM_FLAT)
+		return other == NULL || other == format || has_key_of_row(env) || !holds_rows(&env->body) ? NULL : other;
+	if (other == NULL && format->format == CDC_FORMAT_DEBEZIUM && has_key_of_row(env))
+		other = &cdc_format_debezium_flat;
+	return other != NULL ? other : format;
+}
+
 /* What a format says of a message that is an object, or of one that is null. */
 static CdcStatus
 read_with(CdcMessageReader *r, const CdcEnvelopeFormat *format)
 {
 	CdcEnvelope *env = r->env;
+	const CdcEnvelopeFormat *other;
 	char		members[CDC_ERROR_TEXT / 2];
 
 	env->format = format->format;
@@ -126,14 +177,12 @@ read_with(CdcMessageReader *r, const CdcEnvelopeFormat *format)
 			cdc_error_hint(r->err, "%s", CDC_GOLDENGATE_MODE_HINT);
 		return CDC_ERR_VALUE;
 	}
-	if (format->recognise != NULL && format->format != CDC_FORMAT_DEBEZIUM_FLAT &&
-		!format->recognise(&env->body))
+	other = other_format(env, format);
+	if (other != NULL)
 	{
-		const CdcEnvelopeFormat *other = recognise(env);
-
 		list_members(&env->body, members, sizeof(members));
 		(void) cdc_reader_refuse(r, format->name, "It is an object with the members %s.", members);
-		if (other != NULL)
+		if (other != format)
 		{
 			env->looks_like = other->format;
 			cdc_error_hint(r->err, "It looks like a message in format \"%s\".", other->name);

@@ -275,7 +275,7 @@ subtest 'publications' => sub {
 # Hints that are typed elsewhere, or of which nothing is to be typed here: what others have to set.
 my %elsewhere = map { $_ => 1 } (
 	'poison.c cdc_kafka_event_refuse',    # 080
-	'event.c parse_key', 'event.c make_event', 'debezium.c read_row', 'topics.c cdc_remove_topic', 'codec.c parse_given', 'codec.c refuse_schema', 'codec.c take_header', 'codec.c emit_typed', 'registry.c read_options', 'registry.c refuse_kind',
+	'event.c parse_key', 'event.c make_event', 'debezium.c check_connector', 'topics.c cdc_remove_topic', 'codec.c parse_given', 'codec.c refuse_schema', 'codec.c take_header', 'codec.c emit_typed', 'registry.c read_options', 'registry.c refuse_kind',
 	(map { "registry.c $_" } qw(explain_answer explain_other explain_silence refuse_answer report_failure)),    # 093, 098
 	'registry.c cdc_registry_open', 'event.c take_value', 'stream.c ask_topics',
 	'fetch.c cdc_fetch_check_built', 'protoc.c cdc_protoc_check_built', 'module.c cdc_module_methods',    # what is built
@@ -283,7 +283,7 @@ my %elsewhere = map { $_ => 1 } (
 	'value.c cdc_publish_check_whole', 'value.c cdc_publish_refuse',    # 086
 	'live_rows.c check_whole', 'message.c send_json', 'publication.c parse_exclude', (map { "whole_table.c $_" } qw(refuse_aside refuse_rekey)),    # 101, 110
 	'message.c require_whole_row', (map { "output.c $_" } qw(check_told cdc_publish_check_key_template)),    # 101
-	'debezium.c read_tombstone_table',    # 106
+	'debezium.c read_tombstone_table', 'debezium.c check_cells', 'images.c refuse_key',    # 106, 115
 	'event.c cdc_kafka_event_unread', 'pull_kafka.c take_message',    # 093
 	'wanted.c cdc_kafka_warn_excluded', 'wanted.c refuse_name',    # 085
 	(map { "cell_emit.c $_" } qw(unclear unclear_base64)), 'debezium.c read_flat_tombstone', 'goldengate.c read_goldengate', 'maxwell.c read_row',    # options of connectors

@@ -201,7 +201,7 @@ my %elsewhere = map { $_ => 1 } (
 	'event.c check_former_values', 'layout.c refuse_missing_column', 'layout.c cdc_layout_refuse_partial', 'event.c cdc_event_check_absent',    # 045, 077
 	'fill.c refuse', 'fill.c stop_again', 'follow.c cdc_follow_fail', 'guard.c hold_table',    # 094, 079
 	(map { "message_key.c $_" } qw(refuse_wider refuse_untold refuse_keyless tell_own_key refuse_origin)),    # 102
-	'run_target.c cdc_surprise_tell',    # 076
+	'run_target.c cdc_surprise_tell', 'order.c refuse_second_insert',    # 076, 115
 	'sweep.c refuse_part',    # 107
 	'replay.c warn_of_change', 'registry.c cdc_registry_unreadable', 'backend.c check_rules',    # 091, 066, 103
 	'apply.c run_locked', 'hole.c cdc_history_find_hole', 'table_error.c cdc_table_error_blocked', 'table.c check_kind',    # what can only be done to the catalogs

@@ -275,6 +275,15 @@ extern void cdc_order_event(CdcApply *apply, CdcSourceRun *source, const CdcHist
  */
 extern bool cdc_order_keeps(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old);
 
+/*
+ * Whether an event of that op has to find the one before it on its key, which no look ahead passes over
+ * for it.
+ */
+extern bool cdc_order_needs_last(const CdcSourceRun *source, char op);
+
+/* The target was emptied by the event at hand. */
+extern void cdc_order_emptied(const CdcSourceRun *source);
+
 /* The event at hand has taken the row from that key, by attribute; also where nothing is watched. */
 extern void cdc_order_former(CdcApply *apply, CdcSourceRun *source, const Datum *values, const bool *nulls);
 

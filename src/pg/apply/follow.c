@@ -143,7 +143,7 @@ follow_remedy(const CdcSubscription *sub, const char *name, const char *first, c
 	char	   *alter;
 
 	if (remap == NULL)
-		return copy;
+		return first != NULL ? psprintf("%s %s", first, copy) : copy;
 	alter = psprintf("%sSELECT cdc.alter_table(%s, %s, %s%s);%s", first != NULL ? first : "", quote_literal_cstr(sub->name),
 					 quote_literal_cstr(name), columns ? mapping_arguments(sub, name) : remap,
 					 which_target(sub, name, true), columns ? " with expressions of what the table has now." : "");

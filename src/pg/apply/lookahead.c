@@ -19,7 +19,8 @@
  *
  * Where keys are watched, as events come from several partitions of Kafka (order.c), an event
  * replaces only what came right before it on the same key from its own partition: of two from
- * different ones the later may turn out to be the older, and then is not applied.
+ * different ones the later may turn out to be the older, and then is not applied.  An insert
+ * replaces nothing where what came right before it on its key says whether the key tells rows apart.
  *
  * Nothing here depends on a table being large enough, but speed.
  *
@@ -499,7 +500,7 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 	memset(&touch, 0, sizeof(touch));
 	touch.run = run;
 	touch.event = (uint32) (event->seq - look->ahead->first);
-	if (source->order != NULL)
+	if (run->each_is_seen)
 	{
 		touch.partition = partition_number(look, apply->work.at.place.file);
 		unknown = touch.partition == ANY_PARTITION;
@@ -509,6 +510,7 @@ look_at_row(Look *look, CdcSourceRun *source, const CdcHistoryEvent *event, int 
 		return;
 	touch.presence = row->layout->presence;
 	touch.did = touch.presence->id <= MAX_PRESENCES ? touch.presence->id : DID_READ;
+	touch.reads = cdc_order_needs_last(source, event->op);
 	if (event->op == CDC_OP_DELETE)
 	{
 		touch.presence = NULL;

@@ -16,6 +16,11 @@
  * transaction: an event whose seq is not behind the one that was seen last is read once more, and
  * takes its place.
  *
+ * The same memory shows keys that do not tell rows apart.  Debezium's message.key.columns may name any
+ * columns, as for the choice of partitions, and a key that is not unique would leave one row of
+ * several.  Two inserts of one key, the later one further on in the source's log, with no delete
+ * between them, are proof; what a connector sends once more behind a restart is not further on.
+ *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
@@ -28,6 +33,8 @@
 #include "pg/catalog/log.h"
 #include "pg/catalog/position.h"
 #include "pg/datum/jsonb_view.h"
+#include "pg/mapping/envelope.h"
+#include "pg/mapping/key_hint.h"
 #include "pg/target/key.h"
 
 /* Keys are kept in sets of so many, of which the one that was seen first goes. */
@@ -43,6 +50,8 @@ typedef struct Seen
 	CdcHash128	partition;
 	CdcEnvelopeOrder order;
 	bool		whole;			/* it told all columns, or deleted the row */
+	bool		there;			/* it inserted or changed the row */
+	uint64		table;			/* CdcOrderSeen.table, in part */
 } Seen;
 
 static Seen *seen = NULL;		/* SETS * WAYS */
@@ -58,6 +67,8 @@ struct CdcOrderSeen
 	CdcHash128	partition;		/* of the event at hand */
 	const char *file;			/* ... its name */
 	CdcEnvelopeOrder order;		/* of the event at hand */
+	bool		several;		/* there are several partitions */
+	bool		inserts;		/* what two inserts of one key say is looked at */
 	int64		moved;			/* events on a key whose last one came from another partition */
 	int64		older;			/* of these, older ones, that were not applied */
 	char	   *first_moved;	/* the first of each, for the log */
@@ -197,6 +208,16 @@ find_seen(CdcHash128 key)
 }
 
 void
+cdc_order_emptied(const CdcSourceRun *source)
+{
+	int			i;
+
+	for (i = 0; source->order != NULL && seen != NULL && i < SETS * WAYS; i++)
+		if (seen[i].table == source->order->table.a)
+			seen[i].there = false;
+}
+
+void
 cdc_order_run_begin(const CdcApply *apply)
 {
 	int			i;
@@ -215,14 +236,10 @@ cdc_order_run_begin(const CdcApply *apply)
  * ------------------------------------------------------------------------
  */
 
-/* Whether keys of the source table, which is new to the run, are to be watched. */
+/* Whether the order of partitions matters to the source table, which is new to the run. */
 static bool
-is_watched(CdcApply *apply, const CdcSourceRun *source)
+has_several_partitions(CdcApply *apply)
 {
-	/* where each event has a row of its own none overwrites another */
-	if (apply->sub->kind != CDC_SERVER_KAFKA || source->target == NULL || source->target->target->keyless ||
-		source->target->mode->remove == NULL)
-		return false;
 	if (!apply->partitions_known)
 	{
 		apply->several_partitions = cdc_position_has_partitions(apply->sub);
@@ -231,19 +248,41 @@ is_watched(CdcApply *apply, const CdcSourceRun *source)
 	return apply->several_partitions;
 }
 
+/* Whether its key is what messages of Debezium name, and nobody else. */
+static bool
+goes_by_messages(const CdcApply *apply, const CdcMapping *mapping)
+{
+	return (apply->format == CDC_FORMAT_DEBEZIUM || apply->format == CDC_FORMAT_AUTO) && apply->replay == NULL &&
+		!mapping->key_chosen;
+}
+
 void
 cdc_order_watch(CdcApply *apply, CdcSourceRun *source)
 {
 	CdcHash128	start = CDC_HASH128_START;
+	CdcOrderSeen *own;
 
-	if (!is_watched(apply, source))
+	/* where each event has a row of its own none overwrites another */
+	if (apply->sub->kind != CDC_SERVER_KAFKA || source->target == NULL || source->target->target->keyless ||
+		source->target->mode->remove == NULL)
 		return;
-	source->order = palloc0(sizeof(CdcOrderSeen));
-	source->order->table = start;
-	cdc_hash128_word(&source->order->table, (uint32) apply->sub->id);
-	cdc_hash128_word(&source->order->table, source->mapping->target->relid);
-	add_text(&source->order->table, source->mapping->name);
-	source->target->each_is_seen = true;
+	own = palloc0(sizeof(CdcOrderSeen));
+	own->several = has_several_partitions(apply);
+	own->inserts = goes_by_messages(apply, source->mapping);
+	own->table = start;
+	cdc_hash128_word(&own->table, (uint32) apply->sub->id);
+	cdc_hash128_word(&own->table, source->mapping->target->relid);
+	add_text(&own->table, source->mapping->name);
+	if (own->several)
+		source->target->each_is_seen = true;
+	if (own->several || own->inserts)
+		source->order = own;
+}
+
+bool
+cdc_order_needs_last(const CdcSourceRun *source, char op)
+{
+	return op == CDC_OP_INSERT && source->order != NULL && source->order->inserts;
 }
 
 void
@@ -267,6 +306,8 @@ cdc_order_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	memset(&own->order, 0, sizeof(own->order));
 	if (image->env != NULL)
 		(void) cdc_envelope_order(image->env, &own->order);
+	else if (!own->several)
+		return;
 	/* Maxwell's is read where it says something */
 	else if (event->event != NULL && cdc_json_is_object(event->event) &&
 			 cdc_json_find(event->event, "position", strlen("position"), &v))
@@ -277,11 +318,13 @@ cdc_order_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 	}
 }
 
-/* Notes the event at hand as the last one on a key. */
+/* Notes the event at hand as the last one on a key; there: it inserted or changed its row. */
 static void
-note(CdcApply *apply, CdcOrderSeen *own, Seen *at, CdcHash128 key, bool whole)
+note(CdcApply *apply, CdcOrderSeen *own, Seen *at, CdcHash128 key, bool whole, bool there)
 {
 	at->key = key;
+	at->table = own->table.a;
+	at->there = there;
 	at->seq = apply->work.at.place.seq;
 	at->offset = apply->work.at.place.offset;
 	at->partition = own->partition;
@@ -311,6 +354,40 @@ moves(CdcSourceRun *source, char op, const JsonbContainer *old)
 		cdc_source_row_former_key(&source->row, old, palloc(sizeof(Datum) * natts), palloc(sizeof(bool) * natts));
 }
 
+/*
+ * Whether the event at hand inserts a row of a key whose row is there.  The events that our own
+ * publications write so after a new copy are none of the source's log.
+ */
+static bool
+is_second_insert(const CdcOrderSeen *own, const CdcEnvelope *env, const Seen *before)
+{
+	CdcDoc		origin;
+
+	if (!own->inserts || env == NULL || env->format != CDC_FORMAT_DEBEZIUM || !before->there ||
+		!cdc_envelope_order_is_before(&before->order, &own->order))
+		return false;
+	return !cdc_doc_find(&env->body, "source", &origin) ||
+		!cdc_string_is(cdc_doc_find_string(&origin, "version"), CDC_PUBLISHER);
+}
+
+/* ERROR: the key of the messages does not tell rows apart. */
+static void
+refuse_second_insert(CdcApply *apply, CdcSourceRun *source, const Seen *before)
+{
+	const CdcRowImage *image = &source->row.image;
+	const CdcMapping *mapping = source->mapping;
+	int			nown;
+	CdcString  *own = cdc_target_key_names(mapping, &nown);
+
+	apply->of_whole_table = true;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("source table %s has several rows with the key (%s) of its messages", mapping->source_table, cdc_key_names_text(own, nown)),
+			 errdetail("A row of key %s was inserted, and before it, at seq " INT64_FORMAT ", another one, which no message has deleted.",
+					   cdc_blame_key_text(&apply->work.at), before->seq),
+			 errhint("%s", cdc_other_key_hint(mapping, image))));
+}
+
 bool
 cdc_order_keeps(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old)
 {
@@ -323,6 +400,9 @@ cdc_order_keeps(CdcApply *apply, CdcSourceRun *source, char op, const JsonbConta
 		return true;
 	key = hash_key(own, source->target->target, row->values, row->nulls);
 	at = find_seen(key);
+	if (at->seq != 0 && at->seq < apply->work.at.place.seq && op == CDC_OP_INSERT &&
+		is_second_insert(own, row->image.env, at))
+		refuse_second_insert(apply, source, at);
 	if (at->seq != 0 && at->seq < apply->work.at.place.seq && !cdc_hash128_equal(at->partition, own->partition))
 	{
 		if (at->whole && cdc_envelope_order_is_before(&own->order, &at->order) && !moves(source, op, old))
@@ -334,7 +414,8 @@ cdc_order_keeps(CdcApply *apply, CdcSourceRun *source, char op, const JsonbConta
 		if (own->moved++ == 0)
 			own->first_moved = describe(apply, at);
 	}
-	note(apply, own, at, key, op == CDC_OP_DELETE || row->presence->complete);
+	note(apply, own, at, key, op == CDC_OP_DELETE || row->presence->complete,
+		 op == CDC_OP_INSERT || op == CDC_OP_UPDATE);
 	return true;
 }
 
@@ -347,7 +428,7 @@ cdc_order_former(CdcApply *apply, CdcSourceRun *source, const Datum *values, con
 	if (own == NULL || own->file == NULL)
 		return;
 	key = hash_key(own, source->target->target, values, nulls);
-	note(apply, own, find_seen(key), key, true);
+	note(apply, own, find_seen(key), key, true, false);
 }
 
 /* Tells what a run has seen of a source table. */

@@ -154,6 +154,7 @@ write_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 		if (!source->mapping->keeps_rows && cdc_origin_check_truncate(apply, source, event))
 		{
 			cdc_order_beyond_key(apply, source, "TRUNCATE");
+			cdc_order_emptied(source);
 			run->mode->truncate(apply, run);
 		}
 	}

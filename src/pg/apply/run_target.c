@@ -337,7 +337,7 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	source->mapping = mapping;
 	if (mapping->target != NULL && mapping->trouble != NULL)
 		(void) cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, mapping->trouble,
-							   NULL, mapping->remap ? CDC_REMAP_COLUMNS : NULL, mapping->remap);
+							   mapping->remap ? NULL : mapping->remedy, mapping->remap ? CDC_REMAP_COLUMNS : NULL, mapping->remap);
 	else if (mapping->target != NULL)
 	{
 		source->target = target_run(apply, mapping);

@@ -234,6 +234,13 @@ read_arguments(FunctionCallInfo fcinfo, NewSubscription *new)
 				 errmsg("invalid target_schema: \"%s\"", sub->target_schema)));
 	sub->copy_data = PG_GETARG_BOOL(ARG_COPY_DATA);
 	sub->target_rows = cdc_argument_target_rows(text_to_cstring(PG_GETARG_TEXT_PP(ARG_TARGET_ROWS)));
+	/* its tables are not known yet, and nobody would ask again before the rows of one are replaced */
+	if (sub->kind == CDC_SERVER_KAFKA && sub->target_rows != CDC_ROWS_ERROR)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("target_rows is not for a subscription of topics, whose messages are yet to name the tables"),
+				 errhint("Say it of each target that has rows, when messages have named its table: SELECT cdc.remove_table(%s, ...); and SELECT cdc.add_table(%s, ..., target := ..., target_rows := 'replace').",
+						 quote_literal_cstr(sub->name), quote_literal_cstr(sub->name))));
 	if (!PG_ARGISNULL(ARG_START_POSITION))
 		sub->start_position = text_to_cstring(PG_GETARG_TEXT_PP(ARG_START_POSITION));
 	sub->enabled = PG_GETARG_BOOL(ARG_ENABLED);

@@ -140,6 +140,8 @@ convert_numeric(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 		exact = PointerGetDatum(v->data);
 	else
 		exact = InputFunctionCall(&conv->input, cdc_json_to_cstring(v), conv->ioparam, -1);
+	if (conv->form != CDC_FORM_ANY && v->type == JENTRY_ISSTRING)
+		cdc_check_form(conv, v, exact);
 	if (conv->typmod < 0)
 		return exact;
 
@@ -256,23 +258,27 @@ convert_bpchar(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 #define KEPT_BYTES		((size_t) 1024 * 1024)
 
 static Datum
+convert_base64(CdcConverter *conv, const CdcJsonValue *v)
+{
+	bytea	   *result = palloc(VARHDRSZ + v->len / 4 * 3);
+	ssize_t		len = cdc_base64_decode(v->data, v->len, (uint8 *) VARDATA(result));
+
+	if (len < 0)
+		cdc_convert_fail(conv, v, "Binary values are expected in base64.");
+	SET_VARSIZE(result, VARHDRSZ + len);
+	return PointerGetDatum(result);
+}
+
+static Datum
 convert_bytea(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
-	bytea	   *result;
-	ssize_t		len;
-
 	if (v->type != JENTRY_ISSTRING || conv->source == CDC_SOURCE_TEXT)
 	{
 		char	   *text = cdc_json_to_cstring(v);
 
 		return PointerGetDatum(cstring_to_text(text));	/* the same form */
 	}
-	result = palloc(VARHDRSZ + v->len / 4 * 3);
-	len = cdc_base64_decode(v->data, v->len, (uint8 *) VARDATA(result));
-	if (len < 0)
-		cdc_convert_fail(conv, v, "Binary values are expected in base64.");
-	SET_VARSIZE(result, VARHDRSZ + len);
-	return PointerGetDatum(result);
+	return convert_base64(conv, v);
 }
 
 /* Geometry for a column of bytes: what PostGIS's geometry(bytea) takes. */
@@ -286,6 +292,9 @@ convert_geometry(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 
 	if (v->type != JENTRY_ISSTRING)
 		cdc_convert_fail(conv, v, "Geometry is expected as text (WKT).");
+	/* EWKB in base64 begins with the byte 0 or 1, as no WKT does */
+	if (v->len >= 12 && v->data[0] == 'A')
+		return convert_base64(conv, v);
 	cdc_buf_reset(&ewkb);
 	st = cdc_geometry_ewkb(v->data, v->len, &ewkb, &err);
 	if (st == CDC_ERR_NOMEM)
@@ -352,11 +361,18 @@ is_negative_zero(const CdcConverter *conv, const CdcJsonValue *v)
 		memcmp(v->data, "-0", 2) == 0;
 }
 
+/* Whether a string is the text of a document, and no document that is a string. */
+static inline bool
+is_characters(const CdcConverter *conv)
+{
+	return conv->source == CDC_SOURCE_TEXT || conv->source == CDC_SOURCE_STRING;
+}
+
 static Datum
 convert_jsonb(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
 	/* JSON in a column of text arrives as a string */
-	if (v->type == JENTRY_ISSTRING && (conv->source == CDC_SOURCE_TEXT || is_negative_zero(conv, v)))
+	if (v->type == JENTRY_ISSTRING && (is_characters(conv) || is_negative_zero(conv, v)))
 		return cdc_convert_by_text(conv, v, isnull);
 	return PointerGetDatum(cdc_json_to_jsonb(v));
 }
@@ -366,7 +382,7 @@ convert_json(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 {
 	Jsonb	   *jb;
 
-	if (v->type != JENTRY_ISSTRING || conv->source == CDC_SOURCE_TEXT || is_negative_zero(conv, v))
+	if (v->type != JENTRY_ISSTRING || is_characters(conv) || is_negative_zero(conv, v))
 		return cdc_convert_by_text(conv, v, isnull);
 	jb = cdc_json_to_jsonb(v);
 	return CStringGetTextDatum(JsonbToCString(NULL, &jb->root, VARSIZE(jb)));

@@ -172,6 +172,8 @@ zero_date(CdcConverter *conv, const CdcJsonValue *v, const DateTime *dt)
 static void
 check_precision(CdcConverter *conv, const CdcJsonValue *v, const DateTime *dt)
 {
+	if (dt->digits > MAX_TIMESTAMP_PRECISION)
+		cdc_convert_fail(conv, v, "The column has too few fraction digits, and PostgreSQL has no type of date and time with more: text takes all.");
 	if (dt->digits > (conv->limit >= 0 ? conv->limit : MAX_TIMESTAMP_PRECISION))
 		cdc_convert_fail(conv, v, "The column has too few fraction digits.");
 }

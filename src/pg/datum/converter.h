@@ -41,6 +41,7 @@ typedef enum CdcContentKind
 {
 	CDC_SOURCE_UNKNOWN,			/* nothing: the target's type tells */
 	CDC_SOURCE_TEXT,			/* characters */
+	CDC_SOURCE_STRING,			/* a text of which only the source knows what it says */
 	CDC_SOURCE_BINARY,			/* bytes, base64 in the event */
 	CDC_SOURCE_JSON,
 	CDC_SOURCE_GEOMETRY,		/* WKT in the event */

@@ -395,10 +395,10 @@ own_text(const CdcConverter *conv, Datum value)
 	return own;
 }
 
-/* ERROR where a value that has several forms is in another one than the type's own. */
-static void
-check_form(const CdcConverter *conv, const CdcJsonValue *v, const char *text, Datum value)
+void
+cdc_check_form(const CdcConverter *conv, const CdcJsonValue *v, Datum value)
 {
+	const char *text = cdc_json_to_cstring(v);
 	const char *own = own_text(conv, value);
 
 	if (conv->form == CDC_FORM_ANY_CASE ? pg_strcasecmp(text, own) != 0 : strcmp(text, own) != 0)
@@ -462,7 +462,7 @@ cdc_convert_by_text(CdcConverter *conv, const CdcJsonValue *v, bool *isnull)
 	Datum		value = cdc_fixed_text_datum(conv, v, text);
 
 	if (conv->form != CDC_FORM_ANY)
-		check_form(conv, v, text, value);
+		cdc_check_form(conv, v, value);
 	if (conv->loss != CDC_LOSS_NONE && !is_exact(conv, v, text, value))
 		cdc_convert_fail(conv, v, "The type would make another value of it.");
 	return value;

@@ -30,6 +30,9 @@ extern Datum cdc_fixed_text_datum(CdcConverter *conv, const CdcJsonValue *v, cha
 /* What the input function of a type does to texts; the type is none of domains. */
 extern CdcTextLoss cdc_text_loss(Oid basetype);
 
+/* ERROR where the text of a value that has several forms is in another one than the type's own. */
+extern void cdc_check_form(const CdcConverter *conv, const CdcJsonValue *v, Datum value);
+
 /*
  * The type's input function on the value as text, which must mean the same at any time.
  * ERROR where the type would have another value than the text says.

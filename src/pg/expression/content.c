@@ -19,7 +19,7 @@ cdc_content_kind(const CdcTableDef *def, const char *name)
 	}			kinds[] = {
 		{"char", CDC_SOURCE_TEXT}, {"varchar", CDC_SOURCE_TEXT}, {"text", CDC_SOURCE_TEXT},
 		{"tinytext", CDC_SOURCE_TEXT}, {"mediumtext", CDC_SOURCE_TEXT},
-		{"longtext", CDC_SOURCE_TEXT}, {"enum", CDC_SOURCE_TEXT}, {"json", CDC_SOURCE_JSON},
+		{"longtext", CDC_SOURCE_TEXT}, {"enum", CDC_SOURCE_TEXT}, {"json", CDC_SOURCE_JSON}, {"string", CDC_SOURCE_STRING},
 		{"binary", CDC_SOURCE_BINARY}, {"varbinary", CDC_SOURCE_BINARY},
 		{"blob", CDC_SOURCE_BINARY}, {"tinyblob", CDC_SOURCE_BINARY},
 		{"mediumblob", CDC_SOURCE_BINARY}, {"longblob", CDC_SOURCE_BINARY}

@@ -38,6 +38,7 @@ cdc_column_hint(Oid typid, int32 typmod, CdcColumnHint *hint)
 		case FLOAT4OID:
 		case FLOAT8OID:
 			hint->kind = CDC_HINT_FLOAT;
+			hint->precision = base == FLOAT4OID ? 24 : 53;
 			break;
 		case BOOLOID:
 			hint->kind = CDC_HINT_BOOLEAN;
@@ -53,6 +54,7 @@ cdc_column_hint(Oid typid, int32 typmod, CdcColumnHint *hint)
 		case BITOID:
 		case VARBITOID:
 			hint->kind = CDC_HINT_BIT;
+			hint->precision = Max(typmod, base == BITOID ? 1 : 0);
 			break;
 		case DATEOID:
 			hint->kind = CDC_HINT_DATE;

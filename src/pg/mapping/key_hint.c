@@ -14,6 +14,7 @@
 
 #include "pg/base/utf8.h"
 #include "pg/datum/jsonb_view.h"
+#include "pg/mapping/envelope.h"
 
 /* The target's column that is filled from that one of a message; NULL: none. */
 static const char *
@@ -94,6 +95,15 @@ primary_key_name(const CdcTarget *target)
 	return quote_identifier(makeObjectName(relation != NULL ? relation : "", NULL, "pkey"));
 }
 
+/* What gives the target its key where rows came twice. */
+static char *
+where_doubled(const CdcMapping *mapping, const CdcRowImage *image, const char *columns)
+{
+	return psprintf("Where rows came twice, so that it fails: SELECT cdc.alter_table(%s, %s, key := %s);",
+					quote_literal_cstr(image->sub->name), quote_literal_cstr(mapping->name),
+					quote_literal_cstr(psprintf("{%s}", columns)));
+}
+
 /* The columns that may be the key; of those of an image that is no message's any may. */
 static CdcString *
 likely_key(const CdcRowImage *image, int *n, bool *one_of_them)
@@ -136,13 +146,14 @@ cdc_target_key_hint(const CdcMapping *mapping, const CdcRowImage *image)
 	if (image->env != NULL)
 		columns = columns_of_target(mapping, image->env->key, image->env->nkey);
 	if (columns != NULL)
-		return psprintf("ALTER TABLE %s ADD PRIMARY KEY (%s);", target, columns);
+		return psprintf("ALTER TABLE %s ADD PRIMARY KEY (%s); %s", target, columns,
+						where_doubled(mapping, image, columns));
 	names = likely_key(image, &n, &one_of_them);
 	if (n > 0)
 		columns = one_of_them ? likely_column(mapping, names, n) : columns_of_target(mapping, names, n);
 	if (columns != NULL)
-		return psprintf("ALTER TABLE %s ADD PRIMARY KEY (%s); if that is what tells its rows apart, which no message says. If other columns do, name them in place of these. Where that was done with wrong ones: ALTER TABLE %s DROP CONSTRAINT %s; and SELECT cdc.alter_table(%s, %s, key := '{...}'); with the right ones.",
-						target, columns, target, primary_key_name(mapping->target),
+		return psprintf("ALTER TABLE %s ADD PRIMARY KEY (%s); if that is what tells its rows apart, which no message says. If other columns do, name them in place of these. %s Where that was done with wrong ones: ALTER TABLE %s DROP CONSTRAINT %s; and SELECT cdc.alter_table(%s, %s, key := '{...}'); with the right ones.",
+						target, columns, where_doubled(mapping, image, columns), target, primary_key_name(mapping->target),
 						quote_literal_cstr(image->sub->name), quote_literal_cstr(mapping->name));
 	columns = n > 0 ? columns_of_target(mapping, names, n) : NULL;
 	if (columns != NULL)
@@ -234,6 +245,37 @@ char *
 cdc_wider_key_hint(const CdcMapping *mapping, const CdcRowImage *image)
 {
 	return psprintf("%sIf the target's key tells all rows apart: %s", cdc_message_key_hint(mapping, image),
+					alter_key(mapping, image, present_key(mapping)));
+}
+
+char *
+cdc_other_key_hint(const CdcMapping *mapping, const CdcRowImage *image)
+{
+	const CdcEnvelope *env = image->env;
+	CdcString  *names = palloc(sizeof(CdcString) * (cdc_doc_count(&env->after) + 1));
+	char	   *columns;
+	CdcString  *own;
+	int			nown;
+	CdcDocIter	iter;
+	CdcString	name;
+	CdcDoc		value;
+	int			n = 0;
+	int			i;
+
+	own = cdc_target_key_names(mapping, &nown);
+	cdc_doc_begin(&env->after, &iter);
+	while (cdc_doc_next(&iter, &name, &value))
+	{
+		for (i = 0; i < nown; i++)
+			if (name.len == own[i].len && memcmp(name.data, own[i].data, name.len) == 0)
+				break;
+		if (i == nown)
+			names[n++] = name;
+	}
+	columns = n > 1 ? likely_column(mapping, names, n) : columns_of_target(mapping, names, n);
+	return psprintf("%s %s with what tells its rows apart. If the key of the messages does, and the source has lost rows of which no message tells (TRUNCATE, without which skipped.operations is by default, and foreign keys that cascade): %s",
+					replace_primary_key(mapping, columns != NULL ? columns : "..."),
+					alter_key(mapping, image, columns != NULL ? columns : "..."),
 					alter_key(mapping, image, present_key(mapping)));
 }
 

@@ -30,6 +30,9 @@ extern char *cdc_key_names_text(const CdcString *names, int n);
 extern char *cdc_message_key_hint(const CdcMapping *mapping, const CdcRowImage *image);
 extern char *cdc_wider_key_hint(const CdcMapping *mapping, const CdcRowImage *image);
 
+/* The same with other columns than those of that key, which tell no rows apart. */
+extern char *cdc_other_key_hint(const CdcMapping *mapping, const CdcRowImage *image);
+
 /* The same for a target without key of documents, by what the key of the message has. */
 extern char *cdc_document_key_hint(const CdcMapping *mapping, const CdcRowImage *image);
 

@@ -350,6 +350,9 @@ try_to_add(const CdcSubscription *sub, const CdcTable *table, CdcGeneratedLogged
 	if (error == NULL)
 		return NULL;
 	*sqlstate = error->sqlerrcode;
+	/* it is in the subscription with that error, so that its own hint tells how a target is named */
+	if (error->sqlerrcode == ERRCODE_DUPLICATE_TABLE && strncmp(error->message, "target ", 7) == 0)
+		error->hint = NULL;
 	return cdc_failure_text(error);
 }
 

@@ -18,7 +18,33 @@
 bool
 cdc_publish_is_single_bit(const CdcPublishColumn *column)
 {
-	return column->kind == CDC_VALUE_BIT && column->source != NULL && column->source->length <= 1;
+	return column->kind == CDC_VALUE_BIT && column->bits == 1;
+}
+
+bool
+cdc_publish_bits(const CdcPublishColumn *column, const CdcDoc *value, uint64 *n)
+{
+	CdcString	digits = value->string;
+	size_t		i;
+
+	*n = value->type == CDC_DOC_TRUE ? 1 : 0;
+	if (value->type == CDC_DOC_TRUE || value->type == CDC_DOC_FALSE)
+		return true;
+	if (value->type == CDC_DOC_NUMBER)
+	{
+		digits = value->ops->number(value);
+		*n = strtoull(pnstrdup(digits.data, digits.len), NULL, 10);
+		return true;
+	}
+	if (value->type != CDC_DOC_STRING || digits.len != (size_t) column->bits)
+		return false;
+	for (i = 0; i < digits.len; i++)
+	{
+		if (digits.data[i] != '0' && digits.data[i] != '1')
+			return false;
+		*n = *n << 1 | (uint64) (digits.data[i] - '0');
+	}
+	return true;
 }
 
 /* Whether its values are written as bytes and a scale. */
@@ -157,17 +183,14 @@ put_base64(CdcSink *sink, const uint8 *bytes, size_t len)
 
 /* Bits, the lowest byte first. */
 static void
-put_bits(CdcSink *sink, const CdcPublishColumn *column, const CdcDoc *value)
+put_bits(CdcSink *sink, const CdcPublishColumn *column, uint64 n)
 {
-	CdcString	digits = value->ops->number(value);
-	uint64		n = strtoull(pnstrdup(digits.data, digits.len), NULL, 10);
-	size_t		len = column->source != NULL ? (column->source->length + 7) / 8 : 8;
 	uint8		bytes[8];
 	size_t		i;
 
 	for (i = 0; i < 8; i++)
 		bytes[i] = (uint8) (n >> (8 * i));
-	put_base64(sink, bytes, Min(len, 8));
+	put_base64(sink, bytes, Min((column->bits + 7) / 8, 8));
 }
 
 static void
@@ -262,7 +285,7 @@ cdc_publish_debezium_value(CdcPublishChange *change, CdcJsonText *to,
 	CdcSink    *sink = &to->sink;
 	CdcString	digits;
 	size_t		len;
-	int64		n;
+	uint64		n;
 
 	if (value->type == CDC_DOC_NULL)
 		cdc_publish_check(sink->ops->null(sink));
@@ -279,10 +302,13 @@ cdc_publish_debezium_value(CdcPublishChange *change, CdcJsonText *to,
 	}
 	else if (column->kind == CDC_VALUE_SET && value->type == CDC_DOC_ARRAY)
 		put_set(sink, value);
-	else if (cdc_publish_is_single_bit(column) && cdc_doc_int64(value, &n))
-		cdc_publish_check(sink->ops->boolean(sink, n != 0));
-	else if (column->kind == CDC_VALUE_BIT && value->type == CDC_DOC_NUMBER)
-		put_bits(sink, column, value);
+	else if (column->kind == CDC_VALUE_BIT && cdc_publish_bits(column, value, &n))
+	{
+		if (cdc_publish_is_single_bit(column))
+			cdc_publish_check(sink->ops->boolean(sink, n != 0));
+		else
+			put_bits(sink, column, n);
+	}
 	else if (cdc_publish_is_scaled(column) && value->type == CDC_DOC_NUMBER)
 	{
 		const uint8 *bytes;

@@ -312,3 +312,32 @@ cdc_publish_target_hint(const CdcPublisher *publisher, const CdcPublishEvent *ev
 		strcmp(e->mapped, event->source_table) == 0 &&
 		cdc_target_hint(e->mapping, name.data, name.len, hint);
 }
+
+const char *
+cdc_publish_target_missing(const CdcPublishChange *change)
+{
+	const CdcPublishEnvelope *e = change->publisher->envelope;
+	const CdcPublishEvent *event = change->event;
+	const CdcMapping *mapping;
+	CdcDoc		value;
+	int			i;
+
+	if (e == NULL || e->mapping == NULL || e->mapped == NULL || event->source_table == NULL ||
+		strcmp(e->mapped, event->source_table) != 0)
+		return NULL;
+	mapping = e->mapping;
+	for (i = 0; i < mapping->target->ncolumns; i++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[i];
+		size_t		len = col->source_len;
+		const char *name;
+
+		/* what fills itself need not be of the source */
+		if (col->by != CDC_BY_COLUMN || TupleDescAttr(mapping->target->desc, col->attnum - 1)->atthasdef)
+			continue;
+		name = cdc_to_utf8_n(col->source, &len);
+		if (!cdc_doc_get(change->row.data, name, len, &value))
+			return pnstrdup(name, len);
+	}
+	return NULL;
+}

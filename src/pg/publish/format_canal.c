@@ -121,8 +121,12 @@ put_value(CdcPublishChange *change, const CdcPublishColumn *column, const CdcDoc
 	else if (column->kind == CDC_VALUE_ENUM && column->source != NULL &&
 			 value->type == CDC_DOC_STRING)
 		put_number(sink, member_number(column->source, value->string));
+	else if (column->kind == CDC_VALUE_BIT && cdc_publish_bits(column, value, &n))
+		put_number(sink, n);
 	else if (value->type == CDC_DOC_STRING && column->kind != CDC_VALUE_JSON)
 		cdc_publish_check(cdc_doc_emit(value, sink));
+	else if ((value->type == CDC_DOC_TRUE || value->type == CDC_DOC_FALSE) && column->kind != CDC_VALUE_JSON)
+		put_number(sink, value->type == CDC_DOC_TRUE ? 1 : 0);	/* as MySQL has them */
 	else
 	{
 		char	   *text = cdc_publish_json_text(value, &len);
@@ -175,13 +179,96 @@ put_old(CdcPublishChange *change)
 	cdc_publish_check(sink->ops->end_array(sink));
 }
 
+/* The type of MySQL whose values a column takes; without digits, where others do as well. */
+static const char *
+type_of_hint(const CdcColumnHint *hint)
+{
+	static const char *const types[] = {
+		[CDC_HINT_TEXT] = "longtext",[CDC_HINT_INTEGER] = "bigint",[CDC_HINT_DECIMAL] = "decimal",
+		[CDC_HINT_BOOLEAN] = "tinyint(1)",[CDC_HINT_FLOAT] = "double",[CDC_HINT_DATE] = "date",
+		[CDC_HINT_TIME] = "time",[CDC_HINT_DATETIME] = "datetime",[CDC_HINT_TIMESTAMP] = "timestamp",
+		[CDC_HINT_JSON] = "json"
+	};
+
+	if (hint->kind == CDC_HINT_BIT && hint->precision > 0 && hint->precision <= 64)
+		return psprintf("bit(%d)", hint->precision);
+	return (size_t) hint->kind < lengthof(types) && types[hint->kind] != NULL ? types[hint->kind] : "varchar";
+}
+
+/*
+ * The type of MySQL of a column that others than MySQL have defined, or nobody: by its target.  NULL:
+ * its values, as they are, are read by the column that takes them.
+ */
+static const char *
+type_by_target(const CdcPublishChange *change, CdcString name, const CdcColumn *source)
+{
+	CdcColumnHint hint;
+	bool		hinted = cdc_publish_target_hint(change->publisher, change->event, name, &hint);
+
+	if (hinted && (hint.kind == CDC_HINT_BIT || hint.kind == CDC_HINT_BOOLEAN))
+		return type_of_hint(&hint);
+	if (source == NULL)
+		return NULL;
+	if (strcmp(source->data_type, "boolean") == 0)
+		return "tinyint(1)";
+	if (strcmp(source->data_type, "array") == 0)
+		return "json";
+	if (strcmp(source->data_type, "timetz") == 0)
+		return "varchar";
+	return hinted ? type_of_hint(&hint) : strcmp(source->data_type, "number") == 0 ? "decimal" : "longtext";
+}
+
+static bool
+is_mysql_type(const CdcColumn *source)
+{
+	static const char *const others[] = {"number", "boolean", "array", "timetz", "string"};
+	size_t		i;
+
+	for (i = 0; source->data_type != NULL && i < lengthof(others); i++)
+		if (strcmp(source->data_type, others[i]) == 0)
+			return false;
+	return true;
+}
+
+/* Types of columns, as far as they are known. */
+static void
+put_types(CdcPublishChange *change)
+{
+	CdcJsonText *text = change->publisher->value;
+	const CdcTable *table = change->definition;
+	CdcPublishRowIter iter;
+	CdcString	name;
+	CdcDoc		value;
+	const char *type;
+	int			i;
+
+	cdc_publish_check(text->sink.ops->key(&text->sink, "mysqlType", 9));
+	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
+	for (i = 0; table != NULL && i < table->ncolumns; i++)
+	{
+		const CdcColumn *column = &table->columns[i];
+
+		name.data = column->name;
+		name.len = strlen(column->name);
+		type = is_mysql_type(column) ? column->column_type : type_by_target(change, name, column);
+		cdc_publish_put_text(text, column->name, type, strlen(type));
+	}
+	if (table == NULL)
+	{
+		cdc_publish_row_begin(change, &change->row, &iter);
+		while (cdc_publish_row_next(&iter, &name, &value))
+			if ((type = type_by_target(change, name, NULL)) != NULL)
+				cdc_publish_put_text(text, pnstrdup(name.data, name.len), type, strlen(type));
+	}
+	cdc_publish_check(text->sink.ops->end_object(&text->sink));
+}
+
 /* Names of the key's columns, and types. */
 static void
 put_definition(CdcPublishChange *change)
 {
 	CdcJsonText *text = change->publisher->value;
 	CdcSink    *sink = &text->sink;
-	const CdcTable *table = change->definition;
 	int			i;
 
 	cdc_publish_check(sink->ops->key(sink, "pkNames", 7));
@@ -195,17 +282,7 @@ put_definition(CdcPublishChange *change)
 												strlen(change->key->columns[i])));
 		cdc_publish_check(sink->ops->end_array(sink));
 	}
-	if (table == NULL)
-		return;
-	cdc_publish_check(sink->ops->key(sink, "mysqlType", 9));
-	cdc_publish_check(sink->ops->begin_object(sink));
-	for (i = 0; i < table->ncolumns; i++)
-	{
-		const char *type = table->columns[i].column_type;
-
-		cdc_publish_put_text(text, table->columns[i].name, type, strlen(type));
-	}
-	cdc_publish_check(sink->ops->end_object(sink));
+	put_types(change);
 }
 
 /* What every message has. */

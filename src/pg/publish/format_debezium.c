@@ -214,9 +214,9 @@ put_column_field(CdcJsonText *text, const CdcPublishColumn *column, const CdcDoc
 		type = psprintf("%d", column->kind == CDC_VALUE_DECIMAL ? column->scale : 0);
 		cdc_publish_put_text(text, "scale", type, strlen(type));
 	}
-	if (column->kind == CDC_VALUE_BIT && column->source != NULL)
+	if (column->kind == CDC_VALUE_BIT)
 	{
-		type = psprintf("%u", column->source->length);
+		type = psprintf("%d", column->bits);
 		cdc_publish_put_text(text, "length", type, strlen(type));
 	}
 	if (column->source != NULL)

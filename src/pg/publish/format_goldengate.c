@@ -180,7 +180,7 @@ static const char *
 schema_type(const CdcColumn *column)
 {
 	static const char *const integers[] = {"tinyint", "smallint", "mediumint", "int", "bigint", "year", "bit"};
-	static const char *const numbers[] = {"decimal", "float", "double"};
+	static const char *const numbers[] = {"decimal", "float", "double", "number"};
 	size_t		i;
 
 	for (i = 0; column->data_type != NULL && i < lengthof(integers); i++)

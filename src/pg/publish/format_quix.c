@@ -10,7 +10,7 @@
 
 /* PostgreSQL's name of the type that has a column's values. */
 static const char *
-type_name(const CdcPublishColumn *column)
+type_name(const CdcPublishColumn *column, const CdcDoc *value)
 {
 	switch (column->kind)
 	{
@@ -50,6 +50,10 @@ type_name(const CdcPublishColumn *column)
 		case CDC_VALUE_ANY:
 			break;
 	}
+	if (column->kind == CDC_VALUE_ANY && (value->type == CDC_DOC_TRUE || value->type == CDC_DOC_FALSE))
+		return "boolean";
+	if (column->kind == CDC_VALUE_ANY && value->type == CDC_DOC_NUMBER)
+		return "numeric";
 	return "text";
 }
 
@@ -71,7 +75,11 @@ put_part(CdcPublishChange *change, CdcString name, const CdcDoc *value, Part par
 	}
 	cdc_publish_column(change, name, &column);
 	if (part == PART_TYPES)
-		cdc_publish_check(sink->ops->string(sink, type_name(&column), strlen(type_name(&column))));
+	{
+		const char *type = type_name(&column, value);
+
+		cdc_publish_check(sink->ops->string(sink, type, strlen(type)));
+	}
 	else
 		cdc_publish_put_plain(change, &column, value, true);
 }

@@ -339,6 +339,9 @@ require_whole_row(const CdcPublishChange *change)
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("a change in %s does not tell column \"%s\"",
 					change->event->source_table, cdc_from_utf8_copy(column)),
+			 p->sub->kind == CDC_SERVER_KAFKA ?
+			 errdetail("In format %s a document is the whole row, which the message does not have.",
+					   cdc_publish_format_name(p->format)) :
 			 errdetail("In format %s a document is the whole row; binlog_row_image was not FULL in the session that made the change.",
 					   cdc_publish_format_name(p->format)),
 			 errhint("Publish the table in another format. To leave it out here: %s", leave_out(change))));

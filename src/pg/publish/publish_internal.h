@@ -128,6 +128,7 @@ typedef struct CdcPublishColumn
 	const CdcColumn *source;	/* the source's definition; NULL: not known */
 	int			fsp;			/* of times */
 	int			scale;			/* of decimals; -1: any */
+	int			bits;			/* of CDC_VALUE_BIT, 1 to 64 */
 	bool		nullable;
 } CdcPublishColumn;
 
@@ -496,6 +497,9 @@ extern void cdc_publish_put_plain(CdcPublishChange *change, const CdcPublishColu
 extern void cdc_publish_debezium_value(CdcPublishChange *change, CdcJsonText *to,
 									   const CdcPublishColumn *column, const CdcDoc *value);
 extern bool cdc_publish_is_single_bit(const CdcPublishColumn *column);
+
+/* The number of a value of CDC_VALUE_BIT: a number, a truth value, or as many digits 0 and 1; false: it is none. */
+extern bool cdc_publish_bits(const CdcPublishColumn *column, const CdcDoc *value, uint64 *n);
 extern bool cdc_publish_is_scaled(const CdcPublishColumn *column);
 
 /* ERROR: what the column has cannot be told in the publication's format. */
@@ -611,6 +615,12 @@ extern const CdcPublishKey *cdc_publish_envelope_key(CdcPublisher *publisher,
 /* What the target of the event's table takes in a column; false: not known. */
 extern bool cdc_publish_target_hint(const CdcPublisher *publisher, const CdcPublishEvent *event,
 									CdcString name, CdcColumnHint *hint);
+
+/*
+ * A column of the target of the event's table, filled by the source, that the change does not tell, as
+ * UTF-8; NULL: none is known.
+ */
+extern const char *cdc_publish_target_missing(const CdcPublishChange *change);
 
 /* The columns that the key of the event's target takes; none: it has no target, or no key. */
 extern void cdc_publish_target_key(CdcPublisher *publisher, const CdcPublishEvent *event,

@@ -36,7 +36,8 @@ static const struct
 	{"bit", CDC_VALUE_BIT}, {"enum", CDC_VALUE_ENUM}, {"set", CDC_VALUE_SET},
 	{"json", CDC_VALUE_JSON}, {"char", CDC_VALUE_TEXT}, {"varchar", CDC_VALUE_TEXT},
 	{"tinytext", CDC_VALUE_TEXT}, {"text", CDC_VALUE_TEXT},
-	{"mediumtext", CDC_VALUE_TEXT}, {"longtext", CDC_VALUE_TEXT}
+	{"mediumtext", CDC_VALUE_TEXT}, {"longtext", CDC_VALUE_TEXT}, {"string", CDC_VALUE_TEXT},
+	{"timetz", CDC_VALUE_TEXT}, {"array", CDC_VALUE_JSON}
 };
 
 /* By the source's definition. */
@@ -49,6 +50,7 @@ by_definition(const CdcColumn *source, CdcPublishColumn *column)
 	column->fsp = source->fsp;
 	column->scale = source->scale;
 	column->nullable = source->nullable;
+	column->bits = Max((int) source->length, 1);
 	if (source->data_type != NULL && cdc_is_geometry_type(source->data_type))
 		column->kind = CDC_VALUE_GEOMETRY;
 	else
@@ -72,6 +74,11 @@ by_hint(const CdcColumnHint *hint, CdcPublishColumn *column)
 
 	if ((size_t) hint->kind < lengthof(of_hint) && of_hint[hint->kind] != CDC_VALUE_ANY)
 		column->kind = of_hint[hint->kind];
+	column->bits = hint->precision;
+	if (hint->kind == CDC_HINT_BIT && column->bits >= 1 && column->bits <= 64)
+		column->kind = CDC_VALUE_BIT;
+	if (hint->kind == CDC_HINT_FLOAT && hint->precision <= 24)
+		column->kind = CDC_VALUE_FLOAT;
 	column->fsp = hint->fsp >= 0 ? hint->fsp : 6;
 	column->scale = hint->scale;
 }
@@ -93,6 +100,17 @@ take_precision(const CdcPublishChange *change, CdcPublishColumn *column)
 		column->fsp = hint.fsp;
 }
 
+/*
+ * Whether a definition, which messages have told, says less of a column than its target does: that
+ * it has numbers, or texts that may be values of any type.
+ */
+static bool
+is_vague(const CdcColumn *source)
+{
+	return source->data_type != NULL && (strcmp(source->data_type, "number") == 0 ||
+										 strcmp(source->data_type, "string") == 0);
+}
+
 void
 cdc_publish_column(const CdcPublishChange *change, CdcString name, CdcPublishColumn *column)
 {
@@ -108,6 +126,13 @@ cdc_publish_column(const CdcPublishChange *change, CdcString name, CdcPublishCol
 	for (i = 0; table != NULL && i < table->ncolumns; i++)
 		if (cdc_string_is(name, table->columns[i].name))
 		{
+			if (is_vague(&table->columns[i]) &&
+				cdc_publish_target_hint(change->publisher, change->event, name, &hint))
+			{
+				by_hint(&hint, column);
+				column->nullable = table->columns[i].nullable;
+				return;
+			}
 			by_definition(&table->columns[i], column);
 			take_precision(change, column);
 			return;
@@ -221,7 +246,10 @@ cdc_publish_missing_column(const CdcPublishChange *change)
 	CdcDoc		value;
 	int			i;
 
-	if (table == NULL || cdc_doc_count(change->row.data) >= table->ncolumns)
+	/* messages that tell no types may have of an update what has changed */
+	if (table == NULL)
+		return change->event->op == 'u' ? cdc_publish_target_missing(change) : NULL;
+	if (cdc_doc_count(change->row.data) >= table->ncolumns)
 		return NULL;
 	for (i = 0; i < table->ncolumns; i++)
 	{
@@ -249,7 +277,7 @@ cdc_publish_check_whole(const CdcPublishChange *change)
 					change->event->source_table, cdc_from_utf8(column)),
 			 errdetail("In format %s it is a delete and an insert, which would be of a part of the row.",
 					   cdc_publish_format_name(publisher->publication->format)),
-			 errhint("Publish in format maxwell, goldengate_op, canal or quix with the option key_change = update, to topics of one partition; or set binlog_row_image to FULL at the source and go on behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) as before with from_seq := " INT64_FORMAT ".",
+			 errhint("Publish in format maxwell, goldengate_op, canal or quix with the option key_change = update, to topics of one partition; or let the source tell whole rows (MySQL: binlog_row_image FULL) and go on behind this event: SELECT cdc.drop_publication(%s); and cdc.publish(...) as before with from_seq := " INT64_FORMAT ".",
 					 quote_literal_cstr(publisher->publication->name), change->event->seq + 1)));
 }
 

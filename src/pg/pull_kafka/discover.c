@@ -118,9 +118,8 @@ tell_guess(const CdcSubscription *sub, const Described *d)
 	{
 		const CdcColumnDef *column = &d->def->columns[i];
 
-		if (column->pk >= 0)
-			continue;
-		if (example == NULL)
+		/* one of the key as an example would be no common one */
+		if (example == NULL && (column->pk < 0 || i == d->def->ncolumns - 1))
 			example = quote_identifier(cdc_from_utf8_copy(column->name));
 		appendStringInfo(&columns, "%s%s", columns.len > 0 ? ", " : "",
 						 quote_identifier(cdc_from_utf8_copy(column->name)));
@@ -130,8 +129,8 @@ tell_guess(const CdcSubscription *sub, const Described *d)
 	message = psprintf("types of target %s of source table %s are guessed", target, name);
 	detail = psprintf("Debezium without schemas writes dates and times as numbers, decimals and bytes in base64, and does not tell which of %s are such.",
 					  columns.data);
-	hint = psprintf("If one is, its type, and the rows anew: ALTER TABLE %s ALTER COLUMN %s TYPE date USING NULL; SELECT cdc.alter_table(%s, %s, target := %s); Or have the converter write schemas (value.converter.schemas.enable).",
-					target, example, quote_literal_cstr(sub->name), quote_literal_cstr(name),
+	hint = psprintf("If one is, its type, and the rows anew: TRUNCATE %s; ALTER TABLE %s ALTER COLUMN %s TYPE date USING NULL; SELECT cdc.alter_table(%s, %s, target := %s); Or have the converter write schemas (value.converter.schemas.enable).",
+					target, target, example, quote_literal_cstr(sub->name), quote_literal_cstr(name),
 					quote_literal_cstr(target));
 	cdc_log(sub->name, "types", message, psprintf("%s\nHINT:  %s", detail, hint));
 	ereport(NOTICE,

@@ -44,6 +44,9 @@ typedef enum Source
 	SETS,
 	DOCUMENTS,
 	GEOMETRIES,
+	STRINGS,					/* texts of which only the source knows what they say */
+	ZONED_TIMES,
+	ARRAYS,
 	OTHERS						/* as text: uuid, inet6 */
 } Source;
 
@@ -59,7 +62,8 @@ static const struct
 	{"char", TEXTS}, {"varchar", TEXTS}, {"tinytext", TEXTS}, {"text", TEXTS},
 	{"mediumtext", TEXTS}, {"longtext", TEXTS}, {"binary", BYTES}, {"varbinary", BYTES},
 	{"tinyblob", BYTES}, {"blob", BYTES}, {"mediumblob", BYTES}, {"longblob", BYTES},
-	{"enum", ENUMS}, {"set", SETS}, {"json", DOCUMENTS}
+	{"enum", ENUMS}, {"set", SETS}, {"json", DOCUMENTS}, {"string", STRINGS},
+	{"timetz", ZONED_TIMES}, {"array", ARRAYS}
 };
 
 static Source
@@ -359,6 +363,9 @@ other_fit(const CdcColumn *col, Oid type)
 {
 	bool		address = strncmp(col->data_type, "inet", 4) == 0;
 
+	/* a truth value is the one of a single bit */
+	if ((type == BITOID || type == VARBITOID) && strcmp(col->data_type, "boolean") == 0)
+		return CDC_FIT_OR_ERROR;
 	if (OidIsValid(get_element_type(type)))
 		return array_fit(OTHERS, type);
 	if (is_text(type) || (type == UUIDOID && strcmp(col->data_type, "uuid") == 0) || (type == INETOID && address))
@@ -383,6 +390,41 @@ other_fit(const CdcColumn *col, Oid type)
 		default:
 			return unlisted(type);
 	}
+}
+
+/*
+ * What messages of Kafka have as a text may be a value of any type, and is read as the type reads
+ * its own: what that would change is an error of the conversion.
+ */
+static CdcTypeFit
+string_fit(Oid type, int32 typmod)
+{
+	if (is_text(type))
+		return text_fit(type, typmod, -1);
+	/* base64, or what binary.handling.mode makes of bytes */
+	return CDC_FIT_OR_ERROR;
+}
+
+/* A time with a zone, which is UTC in messages that have one. */
+static CdcTypeFit
+zoned_time_fit(Oid type, int32 typmod)
+{
+	if (type == TIMETZOID)
+		return exact_if(typmod < 0 || typmod >= MAX_TIMESTAMP_PRECISION);
+	if (type == TIMEOID || type == INTERVALOID)
+		return CDC_FIT_OR_ERROR;
+	return is_text(type) ? text_fit(type, typmod, 24) : unlisted(type);
+}
+
+/* An array, whose elements are converted one by one. */
+static CdcTypeFit
+elements_fit(Oid type)
+{
+	if (type == JSONBOID || type == JSONOID)
+		return CDC_FIT_EXACT;
+	if (OidIsValid(get_element_type(type)))
+		return CDC_FIT_OR_ERROR;
+	return is_text(type) ? CDC_FIT_CASTS : unlisted(type);
 }
 
 static CdcTypeFit
@@ -430,6 +472,12 @@ fit(const CdcColumn *col, Oid type, int32 typmod)
 			if (type == BYTEAOID)
 				return CDC_FIT_EXACT;
 			return is_text(type) ? CDC_FIT_CASTS : unlisted(type);
+		case STRINGS:
+			return string_fit(type, typmod);
+		case ZONED_TIMES:
+			return zoned_time_fit(type, typmod);
+		case ARRAYS:
+			return elements_fit(type);
 		case OTHERS:
 			break;
 	}
@@ -528,6 +576,15 @@ text_key_fit(const CdcColumnDef *source, bool may_end_in_blanks, Oid type, Oid c
 	return ignores_case(source) && is_citext(type) ? CDC_KEY_FIT_EXACT : CDC_KEY_FIT_MERGES;
 }
 
+/* A text of which only the source knows what it says: two that differ must not become one value. */
+static CdcKeyFit
+string_key_fit(Oid type, Oid collation)
+{
+	if (is_text(type))
+		return CDC_COLLATION_IS_DETERMINISTIC(collation) ? CDC_KEY_FIT_EXACT : CDC_KEY_FIT_MERGES;
+	return type == BYTEAOID || get_typtype(type) == TYPTYPE_ENUM ? CDC_KEY_FIT_EXACT : CDC_KEY_FIT_AS_WRITTEN;
+}
+
 CdcKeyFit
 cdc_key_fit(const CdcColumnDef *source, Oid typid, Oid collation)
 {
@@ -537,6 +594,8 @@ cdc_key_fit(const CdcColumnDef *source, Oid typid, Oid collation)
 	bool		may_end_in_blanks = kind == TEXTS && strcmp(col.data_type, "char") != 0;
 
 	cdc_arena_destroy(arena);
+	if (kind == STRINGS)
+		return string_key_fit(getBaseType(typid), collation);
 	if (kind != TEXTS && kind != ENUMS)
 		return CDC_KEY_FIT_EXACT;
 	return text_key_fit(source, may_end_in_blanks, getBaseType(typid), collation);

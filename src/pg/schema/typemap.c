@@ -71,6 +71,9 @@ static const TypeRule rules[] = {
 	/* of other sources, by way of Kafka: see envelope/internal.h */
 	{"number", AS_IS, "numeric", NULL},
 	{"boolean", AS_IS, "boolean", NULL},
+	{"string", AS_IS, "text", NULL},
+	{"timetz", AS_IS, "timetz", NULL},
+	{"array", AS_IS, "jsonb", NULL},
 };
 
 static const char *

@@ -143,7 +143,7 @@ cdc_claim_adopt(const CdcSubscription *sub, const char *source_table, Oid relid,
 				 errhint("To let the subscription fill it: SELECT cdc.add_table(%s, %s, target := %s%s), after cdc.remove_table(%s, %s) where the source table is listed%s. Else rename or drop it, or exclude the source table.",
 						 subscription, source, quote_literal_cstr(name),
 						 owns ? ", target_rows := 'replace'" : "", subscription, source,
-						 owns ? "; or target_rows := 'replace' of cdc.create_subscription" : "")));
+						 owns && sub->kind != CDC_SERVER_KAFKA ? "; or target_rows := 'replace' of cdc.create_subscription" : "")));
 	ereport(NOTICE,
 			(errmsg(empty ? "table %s, which is empty, becomes the target of source table %s" :
 					rows == CDC_ROWS_REPLACE ? "table %s becomes the target of source table %s, whose rows replace its own" :

@@ -81,8 +81,8 @@ cdc_replica_trouble(const CdcSubscription *sub, const CdcTable *table)
 {
 	int			i;
 
-	/* names are database.table everywhere: which dot is it */
-	if (strchr(table->database, '.') != NULL)
+	/* names are database.table everywhere: which dot is it; those of messages are split at the last one */
+	if (sub->kind != CDC_SERVER_KAFKA && strchr(table->database, '.') != NULL)
 		return psprintf("table %s cannot be replicated: the name of its database has a dot",
 						cdc_from_utf8_copy(table->full_name));
 	if (table->ncolumns > MaxHeapAttributeNumber)
