@@ -335,9 +335,11 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	char	   *done;
 
 	source->mapping = mapping;
+	/* a copy alters the target as its source is, and what fills it from the history does not */
 	if (mapping->target != NULL && mapping->trouble != NULL)
 		(void) cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, mapping->trouble,
-							   mapping->remap ? NULL : mapping->remedy, mapping->remap ? CDC_REMAP_COLUMNS : NULL, mapping->remap);
+							   mapping->remap || apply->sub->kind != CDC_SERVER_KAFKA ? NULL : mapping->remedy,
+							   mapping->remap ? CDC_REMAP_COLUMNS : NULL, mapping->remap);
 	else if (mapping->target != NULL)
 	{
 		source->target = target_run(apply, mapping);
