@@ -311,6 +311,43 @@ write_old(CdcSink *sink, const CdcEventOptions *options, const CdcChange *change
 	return write_failed(st, err);
 }
 
+/* Whether the value before of column i is not told, though the value after is. */
+static bool
+lacks_former(const CdcChange *change, int i)
+{
+	return change->before[i].kind == CDC_ABSENT && change->after[i].kind != CDC_ABSENT &&
+		!change->table->columns[i].generated;
+}
+
+/* "old_absent": the columns of an update's row whose values before nobody tells. */
+static CdcStatus
+write_old_absent(CdcSink *sink, const CdcChange *change, CdcError *err)
+{
+	const CdcTable *table = change->table;
+	CdcStatus	st = CDC_OK;
+	bool		open = false;
+
+	for (int i = 0; st == CDC_OK && i < table->ncolumns; i++)
+	{
+		const char *name = table->columns[i].name;
+
+		if (!lacks_former(change, i))
+			continue;
+		if (!open)
+		{
+			st = cdc_put_key(sink, "old_absent");
+			if (st == CDC_OK)
+				st = sink->ops->begin_array(sink);
+			open = true;
+		}
+		if (st == CDC_OK)
+			st = sink->ops->string(sink, name, strlen(name));
+	}
+	if (st == CDC_OK && open)
+		st = sink->ops->end_array(sink);
+	return write_failed(st, err);
+}
+
 /* "absent": the columns that a new row's image left to their defaults. */
 static CdcStatus
 write_absent(CdcSink *sink, const CdcChange *change, CdcError *err)
@@ -443,6 +480,8 @@ write_row(CdcSink *sink, const CdcEventOptions *options, const CdcTransaction *t
 		st = write_data(sink, options, change, err);
 	if (st == CDC_OK && change->before != NULL && change->after != NULL)
 		st = write_old(sink, options, change, err);
+	if (st == CDC_OK && change->before != NULL && change->after != NULL)
+		st = write_old_absent(sink, change, err);
 	if (st == CDC_OK && change->absent != NULL)
 		st = write_absent(sink, change, err);
 	return st;

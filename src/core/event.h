@@ -49,7 +49,7 @@ extern const CdcEventOptions cdc_event_defaults;
  *		push_ts				seconds with six digits of fraction
  *		primary_key			values of the key, in key order
  *		primary_key_columns	their names
- *		data, old
+ *		data, old, old_absent, absent
  * and from cdc_event_close(), as Maxwell does:
  *		xoffset				on all but the last row of a transaction
  *		commit				true, on the last row
@@ -57,7 +57,9 @@ extern const CdcEventOptions cdc_event_defaults;
  * one leaves out have not changed and are taken from the before image, where
  * that has them: the primary key, or all columns of a table without one.
  * "old" (updates) has the before values of those columns that changed; a
- * column whose before value a partial image leaves out is not in it.
+ * column whose before value a partial image leaves out is not in it: where the
+ * after image has it, "old_absent" names it, as it may have been anything.
+ * "absent" are the names that change->absent has.
  * Deletes have the before image as "data".
  *
  * DDL has the same but for primary key, data and old, ts in milliseconds, and

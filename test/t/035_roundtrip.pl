@@ -208,7 +208,7 @@ sub shape_ok
 			my ($target, $state, $error) = @{ $cluster->rows('SELECT target, state, last_error FROM cdc.subscription_table
 				WHERE subscription = ? AND source_table = ?', $id, $name)->[0] // [] };
 			if (!defined $state) { push @wrong, "$name is not registered" }
-			elsif ($state eq 'e' && !$again && defined $target && $error =~ /^HINT: +(SELECT cdc\.resync_table.*)/m)
+			elsif ($state eq 'e' && !$again && defined $target && $error =~ /^HINT: +(?:.*where the source has it again: )?(SELECT cdc\.resync_table.*)/m)
 			{
 				$in_error{$name} = $error;
 				$cluster->do($1);

@@ -135,6 +135,38 @@ sub keeps_hidden_columns
 	return;
 }
 
+# An update's image before has the columns of a key alone, which need not be those by which its target finds rows.
+sub finds_by_others
+{
+	my ($flavour) = @_;
+	$source = CdcIngest::Server->new($flavour, metadata => $flavour eq 'mysql56' ? '' : 'FULL');
+	$id = lc "found_$flavour";
+	$dbh = $source->connect;
+	my @keyless = qw(replaced onto updated own);
+	$dbh->do($_) for 'CREATE DATABASE d', (map { ("CREATE TABLE d.$_ (id bigint unsigned NOT NULL, a int, b varchar(5), UNIQUE KEY u (id))", "INSERT INTO d.$_ VALUES (1, 1, 'x'), (2, 2, 'y')") } @keyless),
+	  'CREATE TABLE d.mail (id int PRIMARY KEY, m varchar(9) NOT NULL UNIQUE, n int)', q{INSERT INTO d.mail VALUES (1, 'a', 1), (2, 'b', 2)};
+	$cluster->add_source($id, $source);
+	$cluster->subscribe($id, $id, $id, tables => ['d.*'], enabled => \'false');
+	$cluster->do("SELECT cdc.alter_table('$id', 'd.$_->[0]', key := '{$_->[1]}')") for [qw(own id)], [qw(mail m)];
+	$cluster->do("ALTER TABLE $id.mail DROP CONSTRAINT mail_pkey, ADD PRIMARY KEY (m)");
+	follow() for 1 .. 3;
+	run('SET SESSION binlog_row_image = MINIMAL', q{REPLACE INTO d.replaced VALUES (1, 5, 'q')}, q{INSERT INTO d.onto VALUES (2, 6, 'r') ON DUPLICATE KEY UPDATE a = 6, b = 'r'}, q{UPDATE d.updated SET a = 7, b = 's' WHERE id = 2},
+		q{REPLACE INTO d.own VALUES (1, 8, 't')}, q{UPDATE d.mail SET m = 'c', n = 3 WHERE id = 1});
+	like(state_of($_), qr/^e .*a row image lacks column [ab], by which .*rows of target .* are found.*binlog_row_image has to be FULL.*resync_table/s, "$_: the row that was changed is not known") for grep { $_ ne 'own' } @keyless;
+	like(state_of('mail'), qr/^e .*a row image lacks column m, by which rows of target .* are found/s, 'a key of the target alone');
+	same_ok('a key that images have', 'own');
+	run('SET SESSION binlog_row_image = FULL');
+	$cluster->do("SELECT cdc.resync_table('$id', 'd.$_')") for qw(replaced onto updated mail);
+	follow() for 1 .. 3;
+	run(q{REPLACE INTO d.replaced VALUES (1, 50, 'q')}, q{UPDATE d.mail SET m = 'd' WHERE id = 1});
+	same_ok('what is told to type', @keyless, 'mail');
+	$cluster->call('drop_subscription', name => $id);
+	$source->stop('KILL');
+	return;
+}
+
+subtest "rows found by other columns, $_" => sub { finds_by_others($_) } for qw(mariadb mysql56), grep { CdcIngest::Server->available($_) } 'mysql97';
+
 subtest "hidden columns, row metadata $_->[1]" => sub { keeps_hidden_columns(@$_) }
   for [qw(mariadb FULL)], [CdcIngest::Server->available('mariadb118') ? 'mariadb118' : 'mariadb', 'NO_LOG'];
 

@@ -148,7 +148,7 @@ test_left_out(void **state)
 				 "\"old\":{\"na\\\"me\":null,\"k\":null},\"commit\":true}");
 }
 
-/* MINIMAL: the key before, the changed columns after. */
+/* MINIMAL: the key before, the changed columns after, whose values before nobody tells. */
 static void
 test_partial_images(void **state)
 {
@@ -168,11 +168,11 @@ test_partial_images(void **state)
 
 	(void) state;
 	assert_event(&cdc_event_defaults, &txn, &update, 0, true,
-				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"b\",\"k\":7},\"commit\":true}");
+				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"b\",\"k\":7},\"old_absent\":[\"na\\\"me\"],\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &key_update, 0, true,
 				 HEAD("update") "\"data\":{\"id\":2,\"k\":7},\"old\":{\"id\":1},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &noblob, 0, true,
-				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"b\",\"k\":7},\"commit\":true}");
+				 HEAD("update") "\"data\":{\"id\":1,\"na\\\"me\":\"b\",\"k\":7},\"old_absent\":[\"na\\\"me\"],\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &delete, 0, true,
 				 HEAD("delete") "\"data\":{\"id\":1,\"k\":7},\"commit\":true}");
 	assert_event(&cdc_event_defaults, &txn, &keyless, 0, true,

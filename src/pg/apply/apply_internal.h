@@ -235,6 +235,12 @@ extern bool cdc_message_key_is_known(CdcApply *apply, const CdcSourceRun *source
 extern void cdc_event_check_absent(CdcApply *apply, const CdcHistoryEvent *event,
 								   const JsonbContainer *data);
 
+/*
+ * A column by which rows of the target are found and whose value before the update at hand the
+ * source did not tell, so that nobody knows which row it was; NULL: there is none.  palloc'ed.
+ */
+extern char *cdc_event_untold(CdcApply *apply, const CdcSourceRun *source, const CdcHistoryEvent *event);
+
 /* Whether an event of op 'm' or 's' separates what is before it from what is behind. */
 static inline bool
 cdc_event_is_barrier(const CdcApply *apply, const CdcHistoryEvent *event)

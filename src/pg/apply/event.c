@@ -443,24 +443,30 @@ maxwell_images(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *eve
 		refuse_nul(apply, source->mapping, *data, marked_data);
 }
 
-void
-cdc_event_check_absent(CdcApply *apply, const CdcHistoryEvent *event, const JsonbContainer *data)
+/* A member of Maxwell's event that lists names; NULL: it has none. */
+static const JsonbContainer *
+event_names(CdcApply *apply, const CdcHistoryEvent *event, const char *member)
 {
 	const JsonbContainer *marked;
 	const JsonbContainer *document;
-	const JsonbContainer *names;
 	CdcJsonValue v;
-	int			n;
-	int			i;
 
 	if (!is_maxwell(apply, event))
-		return;
+		return NULL;
 	document = event_document(apply, event, &marked);
-	if (!cdc_json_is_object(document) || !cdc_json_find(document, "absent", 6, &v) ||
+	if (!cdc_json_is_object(document) || !cdc_json_find(document, member, strlen(member), &v) ||
 		v.type != JENTRY_ISCONTAINER || !cdc_json_is_array(cdc_json_container(&v)))
-		return;
-	names = cdc_json_container(&v);
-	n = cdc_json_count(names);
+		return NULL;
+	return cdc_json_container(&v);
+}
+
+void
+cdc_event_check_absent(CdcApply *apply, const CdcHistoryEvent *event, const JsonbContainer *data)
+{
+	const JsonbContainer *names = event_names(apply, event, "absent");
+	int			n = names != NULL ? cdc_json_count(names) : 0;
+	int			i;
+
 	for (i = 0; i < n; i++)
 	{
 		CdcJsonValue name;
@@ -474,6 +480,30 @@ cdc_event_check_absent(CdcApply *apply, const CdcHistoryEvent *event, const Json
 					 errdetail("The row is, or may be, a new one, whose statement did not name the column."),
 					 errhint("Set binlog_row_image to FULL at the source, for its running sessions too, and copy the table anew with cdc.resync_table().")));
 	}
+}
+
+char *
+cdc_event_untold(CdcApply *apply, const CdcSourceRun *source, const CdcHistoryEvent *event)
+{
+	const CdcMapping *mapping = source->mapping;
+	const JsonbContainer *names;
+	int			n;
+	int			i;
+
+	/* the source's primary key is in each image before */
+	if (!mapping->target->keyless && !mapping->key_chosen)
+		return NULL;
+	names = event_names(apply, event, "old_absent");
+	n = names != NULL ? cdc_json_count(names) : 0;
+	for (i = 0; i < n; i++)
+	{
+		CdcJsonValue name;
+
+		cdc_json_get(names, n, i, &name);
+		if (name.type == JENTRY_ISSTRING && (mapping->target->keyless || cdc_layout_key_reads(mapping, &name)))
+			return pnstrdup(name.data, name.len);
+	}
+	return NULL;
 }
 
 /* ERROR where columns that fill the target have NULs, which are not to be stripped. */

@@ -104,6 +104,7 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	CdcTargetRun *run = source->target;
 	const JsonbContainer *data;
 	const JsonbContainer *old;
+	char	   *untold;
 	int			nrows;
 	int			i;
 
@@ -126,6 +127,13 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 		if (!read_row(apply, source, data))
 		{
 			cdc_run_give_up_row(apply, source, source->row.layout->lacks);
+			apply->work.at.data = NULL;
+			break;
+		}
+		if (event->op == CDC_OP_UPDATE && run->mode->remove != NULL &&
+			(untold = cdc_event_untold(apply, source, event)) != NULL)
+		{
+			cdc_run_give_up_row(apply, source, untold);
 			apply->work.at.data = NULL;
 			break;
 		}

@@ -523,6 +523,7 @@ cdc_evolve_names(CdcEvolution *out)
 {
 	const CdcPendingChange *change = out->change;
 	CdcArena   *arena = cdc_schema_arena(CurrentMemoryContext);
+	CdcTableDef followed = change->before;
 	CdcShapeDiff diff;
 	CdcEvolve	e;
 	CdcError	err;
@@ -530,6 +531,10 @@ cdc_evolve_names(CdcEvolution *out)
 	cdc_evolve_begin(&e, out);
 	if (out->table->columns == NULL || change->before.ncolumns == 0 || change->after.ncolumns == 0 ||
 		!change->change.known)
+		return;
+	/* a mapping of all columns by their own names is one of those that a copy finds */
+	cdc_change_followed(out->sub, change->source_table, &followed);
+	if (cdc_evolve_takes_definition(&e, &followed))
 		return;
 	CDC_CHECK(cdc_shape_compare(arena, &change->before, &change->after, &change->change, &diff, &err),
 			  &err, out->sub->name);

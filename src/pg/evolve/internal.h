@@ -119,6 +119,9 @@ extern char *cdc_evolve_describe(const CdcColumnDef *def, const CdcColumnDef *ot
 /* Whether all columns of the source are to be in the target, as none was chosen. */
 extern bool cdc_evolve_takes_all(const CdcEvolve *e);
 
+/* Whether all columns of that definition are in the target: by no mapping, or by one of all of them. */
+extern bool cdc_evolve_takes_definition(const CdcEvolve *e, const CdcTableDef *def);
+
 /* The target's columns that the mapping fills by the source's column of that name, of char *. */
 extern List *cdc_evolve_mapped_names(const CdcEvolve *e, const char *source);
 

@@ -18,6 +18,7 @@
 #include "pg/base/compat_value.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/expression/fill.h"
+#include "pg/schema/versions.h"
 #include "pg/target/mode_shape.h"
 
 /* Whether two names are of the same column of the source: MySQL's know no case. */
@@ -64,6 +65,22 @@ cdc_evolve_takes_all(const CdcEvolve *e)
 		if (fills[i].by != CDC_BY_COLUMN || strcmp(fills[i].target, cdc_evolve_own_name(fills[i].text)) != 0)
 			return false;
 	return true;
+}
+
+bool
+cdc_evolve_takes_definition(const CdcEvolve *e, const CdcTableDef *def)
+{
+	int			i;
+
+	if (e->out->table->columns == NULL)
+		return true;
+	if (!cdc_evolve_takes_all(e))
+		return false;
+	for (i = 0; i < def->ncolumns; i++)
+		if (!cdc_column_def_is_generated(&def->columns[i]) &&
+			cdc_evolve_mapped_names(e, def->columns[i].name) == NIL)
+			return false;
+	return def->ncolumns > 0;
 }
 
 char *
@@ -196,6 +213,8 @@ append_fill(StringInfo json, const Jsonb *columns, const CdcColumnFill *fill, co
 	appendStringInfoString(json, ": ");
 	if (name != NULL)
 		escape_json(json, name);
+	else if (fill->by == CDC_BY_COLUMN)
+		escape_json(json, fill->text);
 	else if (cdc_json_find(&columns->root, fill->target, strlen(fill->target), &v))
 		appendStringInfoString(json, cdc_json_to_cstring(&v));
 }
@@ -216,6 +235,7 @@ follow_mapping(CdcEvolve *e)
 	const Jsonb *columns = e->out->table->columns;
 	StringInfoData json;
 	CdcColumnFill *fills;
+	bool		filled = false;
 	int			n;
 	int			i;
 
@@ -229,6 +249,7 @@ follow_mapping(CdcEvolve *e)
 		/* a column of the target that went with the source's */
 		if (plain && get_attnum(e->relid, fills[i].target) == InvalidAttrNumber)
 			continue;
+		filled = filled || name != NULL;
 		if (name != NULL || !plain)
 		{
 			append_fill(&json, columns, &fills[i], name);
@@ -241,6 +262,10 @@ follow_mapping(CdcEvolve *e)
 		appendStringInfoChar(&json, '}');
 	}
 	set_mapping(e, &json);
+	if (filled || n == 0)
+		return;
+	e->trouble = psprintf("its mapping names no column that source table %s has now", e->out->table->source_table);
+	e->out->remap = pstrdup(CDC_REMAP_COLUMNS);
 }
 
 void

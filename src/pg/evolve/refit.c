@@ -52,24 +52,6 @@ is_other_type(const CdcEvolve *e, const CdcEvolveColumn *column)
 	return fit == CDC_FIT_ALTERS || (at < 0 && before->ncolumns > 0 && (e->all || fit != CDC_FIT_EXACT));
 }
 
-/* Whether all columns of the source are to be in the target: by no mapping, or one of all. */
-static bool
-takes_all(const CdcEvolve *e)
-{
-	const CdcTableDef *before = &e->out->change->before;
-	int			i;
-
-	if (e->out->table->columns == NULL)
-		return true;
-	if (!cdc_evolve_takes_all(e))
-		return false;
-	for (i = 0; i < before->ncolumns; i++)
-		if (!cdc_column_def_is_generated(&before->columns[i]) &&
-			cdc_evolve_mapped_names(e, before->columns[i].name) == NIL)
-			return false;
-	return before->ncolumns > 0;
-}
-
 /*
  * Whether the target gets a column that it has not: one that the source computes only where
  * it is newer than the target's shape, which was made or mapped without the others, where
@@ -118,7 +100,7 @@ find_columns(CdcEvolve *e)
 
 	e->columns = palloc0(sizeof(CdcEvolveColumn) *
 						 (def->ncolumns + (columns != NULL ? cdc_json_count(&columns->root) : 0) + 1));
-	e->all = takes_all(e);
+	e->all = cdc_evolve_takes_definition(e, &e->out->change->before);
 	for (i = 0; i < def->ncolumns; i++)
 	{
 		List	   *targets = e->all && (columns == NULL || !cdc_evolve_is_modes(e, &def->columns[i])) ? list_make1(cdc_evolve_own_name(def->columns[i].name)) :

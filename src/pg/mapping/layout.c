@@ -405,6 +405,30 @@ stale_input(const CdcMapping *mapping, const CdcRowImage *image, const Bitmapset
 	return NULL;
 }
 
+bool
+cdc_layout_key_reads(const CdcMapping *mapping, const CdcJsonValue *name)
+{
+	const CdcTarget *target = mapping->target;
+	int			i;
+	int			k;
+
+	for (k = 0; k < target->nkey; k++)
+	{
+		const CdcMappedColumn *col = &mapping->columns[target->key[k].column];
+
+		if (col->by == CDC_BY_COLUMN && cdc_layout_is_named(col->source, col->source_len, name))
+			return true;
+		for (i = -1; col->by == CDC_BY_EXPRESSION && (i = bms_next_member(col->expression->columns, i)) >= 0;)
+		{
+			const CdcExpressionInput *input = list_nth(mapping->expressions->inputs, i);
+
+			if (cdc_layout_is_named(input->name, input->len, name))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* What can be computed of such images; adds that to attrs. */
 static void
 map_computed(const CdcMapping *mapping, CdcLayout *layout, const CdcRowImage *image, bool *attrs)

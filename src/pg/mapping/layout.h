@@ -77,6 +77,9 @@ extern void cdc_layout_forget(CdcMapping *mapping);
 /* Whether a key of an image names the column; PostgreSQL cuts names, MySQL's may be longer. */
 extern bool cdc_layout_is_named(const char *name, size_t name_len, const CdcJsonValue *key);
 
+/* Whether the target's key is filled by that column of the source, or computed from it. */
+extern bool cdc_layout_key_reads(const CdcMapping *mapping, const CdcJsonValue *name);
+
 /* ERROR: the image does not say which row it is (layout->lacks). */
 pg_noreturn extern void cdc_layout_refuse_partial(const CdcMapping *mapping, const CdcRowImage *image,
 												  const CdcLayout *layout);

@@ -347,6 +347,22 @@ require_whole_row(const CdcPublishChange *change)
 			 errhint("Publish the table in another format. To leave it out here: %s", leave_out(change))));
 }
 
+/* ERROR where all columns tell which row was updated, and the source did not tell what they were. */
+static void
+require_former_row(const CdcPublishChange *change)
+{
+	const char *column = change->key->n == 0 ? cdc_publish_untold(change->event, NULL) : NULL;
+
+	if (column == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("an update in %s does not tell what column \"%s\" was",
+					change->event->source_table, cdc_from_utf8_copy(column)),
+			 errdetail("The table has no primary key, and binlog_row_image was not FULL in the session that made the change."),
+			 errhint("To leave the table out here: %s", leave_out(change))));
+}
+
 /* ERROR where the format knows rows by a key that the table does not have. */
 static void
 require_key(const CdcPublishChange *change)
@@ -454,6 +470,7 @@ send_row(CdcPublishChange *change)
 	{
 		require_key(change);
 		require_whole_row(change);
+		require_former_row(change);
 		check_key(change, &change->row);
 		if (change->key_changed)
 			check_key(change, &change->former);

@@ -66,15 +66,17 @@ check_told(const CdcPublishChange *change, const char *template)
 	CdcPublishChange known = *change;
 	const CdcTable *table = known.definition = cdc_publish_definition(change->publisher, event);
 	const char *asked = NULL;
+	bool		whole = cdc_publish_missing_column(&known) == NULL;
 	CdcDoc		value;
 	int			i;
 
-	if (cdc_publish_missing_column(&known) == NULL)
+	if (table == NULL || (whole && cdc_publish_untold(event, NULL) == NULL))
 		return;
 	/* an update's former values are told of whole rows only, but for the key's */
 	for (i = 0; i < table->ncolumns; i++)
 		if (reads(template, table->columns[i].name) &&
-			((event->op == 'u' && table->columns[i].pk_index < 0) ||
+			(cdc_publish_untold(event, table->columns[i].name) != NULL ||
+			 (!whole && event->op == 'u' && table->columns[i].pk_index < 0) ||
 			 !cdc_doc_find(change->row.data, table->columns[i].name, &value)))
 			asked = table->columns[i].name;
 	if (asked != NULL)

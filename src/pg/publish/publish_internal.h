@@ -481,6 +481,12 @@ extern void cdc_publish_check_whole(const CdcPublishChange *change);
 /* A column of the definition that the row lacks, as with partial images; NULL: none, or not known. */
 extern const char *cdc_publish_missing_column(const CdcPublishChange *change);
 
+/*
+ * The column, or where column is NULL any one, in UTF-8, whose value before the update nobody told;
+ * NULL: it is told.  palloc'ed.
+ */
+extern char *cdc_publish_untold(const CdcPublishEvent *event, const char *column);
+
 /* A value as JSON text, and the bytes of one in base64; palloc'ed. */
 extern char *cdc_publish_json_text(const CdcDoc *value, size_t *len);
 extern uint8 *cdc_publish_bytes(const CdcPublishColumn *column, CdcString base64, size_t *len);

@@ -263,6 +263,23 @@ cdc_publish_missing_column(const CdcPublishChange *change)
 	return NULL;
 }
 
+char *
+cdc_publish_untold(const CdcPublishEvent *event, const char *column)
+{
+	CdcDocIter	iter;
+	CdcString	key;
+	CdcDoc		names;
+	CdcDoc		name;
+
+	if (event->op != 'u' || !event->has_doc || !cdc_doc_find(&event->doc, "old_absent", &names))
+		return NULL;
+	cdc_doc_begin(&names, &iter);
+	while (cdc_doc_next(&iter, &key, &name))
+		if (cdc_doc_is(&name, CDC_DOC_STRING) && (column == NULL || cdc_string_is(name.string, column)))
+			return pnstrdup(name.string.data, name.string.len);
+	return NULL;
+}
+
 void
 cdc_publish_check_whole(const CdcPublishChange *change)
 {

@@ -611,6 +611,15 @@ followed_version(const char *subscription, const char *source_table)
 }
 
 void
+cdc_change_followed(const CdcSubscription *sub, const char *source_table, CdcTableDef *def)
+{
+	int			version = followed_version(sub->name, source_table);
+
+	if (version > 0)
+		cdc_table_version_get(sub->name, source_table, version, GetDatabaseEncoding(), def);
+}
+
+void
 cdc_change_mark_left_out(CdcTableChange *change, const CdcTable *table, CdcGeneratedLogged logged)
 {
 	int			i;

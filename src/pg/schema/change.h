@@ -153,6 +153,12 @@ typedef struct CdcCopyBegins
 } CdcCopyBegins;
 
 /*
+ * The definition whose shape the targets of the table have, where changes behind it were not
+ * followed; else *def stays as it is.
+ */
+extern void cdc_change_followed(const CdcSubscription *sub, const char *source_table, CdcTableDef *def);
+
+/*
  * The same with a copy, for tables that were in error: their targets get the shape of the newest
  * definition there, but for columns that row images do not have.
  */
