@@ -282,7 +282,7 @@ my %elsewhere = map { $_ => 1 } (
 	'position_text.c add_position_hint',    # of an error that is timestamptz's own
 	'value.c cdc_publish_check_whole', 'value.c cdc_publish_refuse',    # 086
 	'live_rows.c check_whole', 'message.c send_json', 'publication.c parse_exclude', (map { "whole_table.c $_" } qw(refuse_aside refuse_rekey)),    # 101, 110
-	'message.c require_whole_row', (map { "output.c $_" } qw(check_told cdc_publish_check_key_template)),    # 101
+	'message.c require_whole_row', 'message.c require_former_row', (map { "output.c $_" } qw(check_told cdc_publish_check_key_template)),    # 101
 	'debezium.c read_tombstone_table', 'debezium.c check_cells', 'images.c refuse_key',    # 106, 115
 	'event.c cdc_kafka_event_unread', 'pull_kafka.c take_message',    # 093
 	'wanted.c cdc_kafka_warn_excluded', 'wanted.c refuse_name',    # 085

@@ -273,6 +273,11 @@ subtest 'templates that read columns' => sub {
 	$cluster->do(q{SELECT cdc.publish_more('tpj')});
 	is($folded->('json', 'tpk'), $rows->(), '... typed, into other topics');
 	$cluster->do(q{SELECT cdc.drop_publication('tpj')});
+	# a row that is whole, of which nobody tells what it was
+	my $tp = $cluster->value('SELECT max(seq) FROM history');
+	$dbh->do($_) for 'SET binlog_row_image = MINIMAL', q{REPLACE INTO shop.tp VALUES (2, 'us', 6)}, 'SET binlog_row_image = FULL';
+	both();
+	like(fails(qq{SELECT cdc.publish('shop', 'bus', 'tpw.\${column:region}', format := 'json', options := '{"exclude": "shop.nk"}', name := 'tpj', from_seq := $tp + 1)}), qr/a change in shop\.tp does not tell what column "region" was.*HINT:.*from_seq/s, 'a row of which only what it is now is told');
 
 	# a document is the whole row, or says that it is not
 	$dbh->do('SET binlog_row_image = FULL');
@@ -290,7 +295,18 @@ subtest 'templates that read columns' => sub {
 	my %es = map { my ($action, $row) = split /\n/; my ($verb, $of) = %{ $json->decode($action) }; ($verb => [ $of->{_id}, $row ]) } $kafka->consume('es_bulk.pd');
 	is_deeply([ $es{update}[0], $json->decode($es{update}[1]) ], [ 1, { doc => { database => 'shop', table => 'pd', id => 1, a => 10 } } ], 'a part of a document in es_bulk');
 	is($es{delete}[0], 2, 'a delete tells what it has to');
-	$cluster->do("SELECT cdc.drop_subscription('tpd', true)", map { "SELECT cdc.drop_publication('$_')" } qw(shared tpe tpd json es_bulk));
+
+	# all columns tell the rows of a table without a primary key apart
+	$source->do('CREATE TABLE shop.uk (id int NOT NULL UNIQUE, a int)', 'INSERT INTO shop.uk VALUES (1, 1)');
+	both();
+	my $uk = $cluster->value('SELECT max(seq) FROM history');
+	$dbh->do($_) for 'SET binlog_row_image = MINIMAL', 'UPDATE shop.uk SET a = 2 WHERE id = 1', 'SET binlog_row_image = FULL';
+	both();
+	my $untold = fails(qq{SELECT cdc.publish('shop', 'bus', 'uk.\${table}', format := 'debezium', name := 'uk', from_seq := $uk)});
+	like($untold, qr/an update in shop\.uk does not tell what column "a" was.*no primary key/s, 'a row that nobody can find');
+	my ($without) = $untold =~ /(SELECT cdc\.publish\(.*?\);)/s;
+	is(fails($without =~ s/\);$/, from_seq := $uk);/r), '', '... is left out, as the hint says');
+	$cluster->do("SELECT cdc.drop_subscription('tpd', true)", map { "SELECT cdc.drop_publication('$_')" } qw(shared tpe tpd json es_bulk uk));
 };
 
 # With schemas they are a part of the key's bytes, and so of what its partition is.
