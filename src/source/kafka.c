@@ -15,6 +15,8 @@
 
 #include "source/kafka_internal.h"
 
+#define LINGER_MS			1000
+
 typedef struct Setting
 {
 	const char *name;
@@ -42,7 +44,6 @@ static const Setting consumer_defaults[] = {
 
 static const Setting producer_defaults[] = {
 	{"enable.idempotence", "true"},
-	{"linger.ms", "50"},			/* for full batches; a flush waits for none (kafka_producer.c) */
 	{NULL, NULL}
 };
 
@@ -132,6 +133,48 @@ set_limits(rd_kafka_conf_t *conf, const CdcKafka *kafka, CdcError *err)
 	return st;
 }
 
+/* The user's value of a property, also by its other name; NULL: it is not set. */
+static const char *
+own_value(const CdcKafkaOptions *options, const char *name, const char *other)
+{
+	const char *value = NULL;
+	int			i;
+
+	for (i = 0; i < options->nproperties; i++)
+	{
+		if (strcmp(options->properties[i].name, name) == 0 || strcmp(options->properties[i].name, other) == 0)
+			value = options->properties[i].value;
+	}
+	return value;
+}
+
+/*
+ * For full batches; who waits ends the lingering (kafka_producer.c).  It is long because a
+ * broker's thread that has a message of this age never rests, even where it may not send it yet.
+ * librdkafka wants messages to live longer than they linger.
+ */
+static CdcStatus
+set_linger(rd_kafka_conf_t *conf, CdcKafka *kafka, const CdcKafkaOptions *options, CdcError *err)
+{
+	const char *value = own_value(options, "message.timeout.ms", "delivery.timeout.ms");
+	long		timeout = value != NULL ? strtol(value, NULL, 10) : kafka->request_timeout_ms;
+
+	if (own_value(options, "linger.ms", "queue.buffering.max.ms") != NULL)
+		return CDC_OK;
+	return set_number(conf, "linger.ms", timeout <= 0 ? LINGER_MS : clamp(timeout / 2, 0, LINGER_MS), err);
+}
+
+/* What depends on properties that the user may have set. */
+static CdcStatus
+finish_producer(rd_kafka_conf_t *conf, CdcKafka *kafka, const CdcKafkaOptions *options, CdcError *err)
+{
+	CdcStatus	st = set_linger(conf, kafka, options, err);
+
+	if (!cdc_failed(st) && own_value(options, "partitioner", "sticky.partitioning.linger.ms") == NULL)
+		st = cdc_kafka_set_partitioner(kafka, conf, err);
+	return st;
+}
+
 static CdcStatus
 fill_conf(rd_kafka_conf_t *conf, CdcKafka *kafka, const CdcKafkaOptions *options, CdcError *err)
 {
@@ -158,7 +201,7 @@ fill_conf(rd_kafka_conf_t *conf, CdcKafka *kafka, const CdcKafkaOptions *options
 	}
 	if (cdc_failed(st = set_all(conf, settings, err)))
 		return st;
-	return consumer ? set_all(conf, consumer_settings, err) : CDC_OK;
+	return consumer ? set_all(conf, consumer_settings, err) : finish_producer(conf, kafka, options, err);
 }
 
 static CdcStatus

@@ -280,15 +280,22 @@ typedef struct CdcOutMessage
 /*
  * Copies a message into the producer's queue, where it may wait for more messages to
  * come until cdc_kafka_flush_poll().  tag is the caller's number for it.  CDC_MORE: the
- * queue is full; wait for the descriptor and try again.  An error says that this message,
+ * queue is full; wait for the descriptor, a while, and try again.  An error says that this message,
  * or one that waited, cannot be sent (size, no such partition); failed_tag has which one.
  */
 extern CdcStatus cdc_kafka_produce(CdcKafka *kafka, const CdcOutMessage *message, uint64_t tag,
 								   CdcError *err);
 
 /*
+ * How many partitions all topics have that are written to: so many batches may be waiting for
+ * more messages.  With less than there are, such waits are longer, up to a second.
+ */
+extern void cdc_kafka_producer_partitions(CdcKafka *kafka, int n);
+
+/*
  * Sends what waits and looks how far delivery is.  CDC_OK: every message so far was
- * delivered.  CDC_MORE: some are under way.  An error is that of the first message that
+ * delivered.  CDC_MORE: some are under way; wait for the descriptor, not for long where
+ * reports still came, as parts of batches are sent when a wait brought none.  An error is that of the first message that
  * failed, with topic, partition and what the broker said; it comes when all others are
  * done, or at once when no more can succeed.
  */
@@ -296,8 +303,8 @@ extern CdcStatus cdc_kafka_flush_poll(CdcKafka *kafka, CdcError *err);
 
 /*
  * Takes note of what was delivered, for callers that wait until less is under way.
- * Messages that wait for their batch to fill go on waiting.  CDC_OK, or an error when
- * no more can succeed.
+ * Messages that wait for their batch to fill go on waiting, unless a wait brought no
+ * reports.  CDC_OK, or an error when no more can succeed.
  */
 extern CdcStatus cdc_kafka_producer_poll(CdcKafka *kafka, CdcError *err);
 

@@ -53,6 +53,11 @@ struct CdcKafka
 	_Atomic bool connected;		/* a broker has answered once */
 	CdcKafkaReader *reader;
 	CdcKafkaBatch *batch;		/* of a producer, once it had a message */
+	bool		by_turns;		/* messages without a key go to partitions by turns */
+	_Atomic uint32_t turn;
+	uint64_t	turn_bytes;		/* that were produced in this turn */
+	uint64_t	partitions;		/* of the topics that a producer writes to, as far as it was told */
+	bool		waited;			/* for reports of which there were none, the last time it looked */
 };
 
 /*
@@ -105,6 +110,10 @@ extern void cdc_kafka_clear(CdcKafka *kafka);
  * kafka_producer.c
  */
 extern void cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque);
+
+/* Behind all properties: messages without a key go to the partitions by turns. */
+extern CdcStatus cdc_kafka_set_partitioner(CdcKafka *kafka, rd_kafka_conf_t *conf, CdcError *err);
+
 extern void cdc_kafka_batch_free(CdcKafkaBatch *batch); /* NULL is allowed */
 
 /*

@@ -7,17 +7,30 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "source/kafka_internal.h"
+#include "source/thread.h"
 
 #define BATCH_MESSAGES		64
 #define BATCH_BYTES			((size_t) 64 * 1024)
 
 /*
- * A flush ends the lingering of messages only while it lasts: so long that the brokers' threads
- * can see it, and no longer than a cancel may have to wait.
+ * Messages linger for long (kafka.c), so that batches are full.  A flush ends that only while it
+ * lasts: so long that the brokers' threads can see it, and no longer than a cancel may have to
+ * wait.  Meanwhile these threads do nothing but look whether they may send more, as one batch of
+ * a partition is under way at a time.  So there is none where some batches must be full by what
+ * is under way: these go by themselves.
  */
 #define FLUSH_MS			10
+#define BATCH_SIZE			((uint64_t) 1000000)	/* librdkafka's batch.size */
+
+/*
+ * What one partition gets of messages without a key before another's turn: a full batch, though
+ * messages come in parts of BATCH_BYTES.  With librdkafka's own way, by time, most would wait
+ * behind each other for the same partition.
+ */
+#define TURN_BYTES			(BATCH_SIZE + BATCH_BYTES)
 
 /*
  * Messages of one topic that librdkafka has not got yet.  Given one by one, a
@@ -28,6 +41,7 @@ struct CdcKafkaBatch
 	rd_kafka_topic_t *topic;	/* NULL: there was no message yet */
 	int			n;
 	int			taken;			/* so many of them librdkafka has */
+	bool		keys;			/* some have one */
 	size_t		used;
 	rd_kafka_message_t messages[BATCH_MESSAGES];
 	char		bytes[BATCH_BYTES]; /* keys and values */
@@ -101,6 +115,58 @@ cdc_kafka_delivered(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
 }
 
 /*
+ * Partitions
+ */
+
+/* What choose_partition() said last on this thread; RD_KAFKA_PARTITION_UA: it was not asked. */
+static _Thread_local int32_t chosen;
+
+/*
+ * librdkafka's callback; on one of its threads for messages that came before it knew the topic.
+ * Who has no key goes to the partition whose turn it is, or to the next one that is there.
+ */
+static int32_t
+choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t len, int32_t n, void *opaque, void *tag)
+{
+	CdcKafka   *kafka = opaque;
+	uint32_t	turn = atomic_load_explicit(&kafka->turn, memory_order_relaxed);
+	int32_t		i;
+
+	if (len > 0)
+		return rd_kafka_msg_partitioner_consistent_random(topic, key, len, n, opaque, tag);
+	for (i = 0; i < n; i++)
+	{
+		chosen = (int32_t) ((turn + (uint32_t) i) % (uint32_t) n);
+		if (rd_kafka_topic_partition_available(topic, chosen))
+			break;
+	}
+	return chosen;
+}
+
+CdcStatus
+cdc_kafka_set_partitioner(CdcKafka *kafka, rd_kafka_conf_t *conf, CdcError *err)
+{
+	/* there is one, as a property of topics has been set */
+	rd_kafka_topic_conf_t *topic = rd_kafka_conf_get_default_topic_conf(conf);
+
+	/* not each producer begins at the same partition */
+	atomic_store(&kafka->turn, (uint32_t) getpid() + (uint32_t) cdc_now_ms());
+	kafka->by_turns = true;
+	rd_kafka_topic_conf_set_opaque(topic, kafka);
+	rd_kafka_topic_conf_set_partitioner_cb(topic, choose_partition);
+	if (rd_kafka_conf_set(conf, "sticky.partitioning.linger.ms", "0", NULL, 0) == RD_KAFKA_CONF_INVALID)
+		return cdc_error(err, CDC_ERR_VALUE, "invalid property \"sticky.partitioning.linger.ms\"");
+	return CDC_OK;
+}
+
+static void
+next_turn(CdcKafka *kafka)
+{
+	kafka->turn_bytes = 0;
+	(void) atomic_fetch_add_explicit(&kafka->turn, 1, memory_order_relaxed);
+}
+
+/*
  * To librdkafka's queue
  */
 
@@ -109,17 +175,53 @@ count_produced(CdcKafka *kafka, size_t bytes)
 {
 	kafka->delivery.produced++;
 	kafka->delivery.bytes += bytes;
+	kafka->turn_bytes += bytes;
+	if (kafka->turn_bytes >= TURN_BYTES)
+		next_turn(kafka);
+}
+
+static uint64_t
+bytes_under_way(const CdcKafka *kafka)
+{
+	return kafka->delivery.bytes - kafka->delivery.reported_bytes;
+}
+
+/* Whether all that is under way may be parts of batches, of which none is full. */
+static bool
+may_linger(const CdcKafka *kafka)
+{
+	return bytes_under_way(kafka) <= (kafka->partitions > 0 ? kafka->partitions : 1) * BATCH_SIZE;
 }
 
 /*
- * The queue is full: takes note of what was delivered.  CDC_OK: there may be room
- * now, try again; whoever waits instead is not woken any more.
+ * Takes note of what was delivered; false: there was nothing.  Should the wait before have
+ * brought nothing either, then parts of batches are sent as they are.
+ */
+static bool
+hear(CdcKafka *kafka)
+{
+	uint64_t	before = kafka->delivery.reported_bytes;
+	bool		heard;
+
+	cdc_kafka_clear(kafka);
+	heard = cdc_kafka_serve(kafka) > 0;
+	if (!heard && kafka->waited && may_linger(kafka))
+	{
+		(void) rd_kafka_flush(kafka->rk, FLUSH_MS);
+		heard = kafka->delivery.reported_bytes != before;
+	}
+	kafka->waited = !heard;
+	return heard;
+}
+
+/*
+ * The queue is full.  CDC_OK: there may be room now, try again; whoever waits instead is
+ * not woken any more.
  */
 static CdcStatus
 make_room(CdcKafka *kafka, CdcError *err)
 {
-	cdc_kafka_clear(kafka);
-	if (cdc_kafka_serve(kafka) > 0)
+	if (hear(kafka))
 		return CDC_OK;
 	return cdc_kafka_is_refused(kafka, err) ? err->status : CDC_MORE;
 }
@@ -141,6 +243,28 @@ not_produced(CdcKafka *kafka, rd_kafka_resp_err_t code, const char *topic, size_
 }
 
 /*
+ * Gives librdkafka what it has not got yet.  Messages without a key go where it put the first of
+ * them: to look for a partition and whether it is there took a tenth of the sender's time.
+ */
+static void
+hand_over(CdcKafka *kafka, CdcKafkaBatch *batch)
+{
+	rd_kafka_message_t *messages = batch->messages + batch->taken;
+	int			n = batch->n - batch->taken;
+
+	chosen = RD_KAFKA_PARTITION_UA;
+	if (kafka->by_turns && !batch->keys && n > 1)
+	{
+		(void) rd_kafka_produce_batch(batch->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, messages, 1);
+		if (messages->err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			return;
+		messages++;
+		n--;
+	}
+	(void) rd_kafka_produce_batch(batch->topic, chosen, RD_KAFKA_MSG_F_COPY, messages, n);
+}
+
+/*
  * CDC_OK: librdkafka has all of the batch.  CDC_MORE: its queue is full, it has not
  * all.  An error: of the first that it refused; the batch is gone.
  */
@@ -149,8 +273,7 @@ produce_batch(CdcKafka *kafka, CdcKafkaBatch *batch, CdcError *err)
 {
 	CdcStatus	st = CDC_OK;
 
-	(void) rd_kafka_produce_batch(batch->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-								  batch->messages + batch->taken, batch->n - batch->taken);
+	hand_over(kafka, batch);
 	for (; batch->taken < batch->n; batch->taken++)
 	{
 		const rd_kafka_message_t *m = &batch->messages[batch->taken];
@@ -165,6 +288,7 @@ produce_batch(CdcKafka *kafka, CdcKafkaBatch *batch, CdcError *err)
 	}
 	batch->n = batch->taken = 0;
 	batch->used = 0;
+	batch->keys = false;
 	return st;
 }
 
@@ -302,12 +426,19 @@ cdc_kafka_produce(CdcKafka *kafka, const CdcOutMessage *m, uint64_t tag, CdcErro
 	}
 	place = &batch->messages[batch->n++];
 	memset(place, 0, sizeof(*place));
+	batch->keys |= m->key_len > 0;
 	place->key = batch_copy(batch, m->key, m->key_len);
 	place->key_len = m->key_len;
 	place->payload = batch_copy(batch, m->value, m->value_len);
 	place->len = m->value_len;
 	place->_private = (void *) (uintptr_t) tag;
 	return CDC_OK;
+}
+
+void
+cdc_kafka_producer_partitions(CdcKafka *kafka, int n)
+{
+	kafka->partitions = (uint64_t) n;
 }
 
 CdcStatus
@@ -320,9 +451,14 @@ cdc_kafka_flush_poll(CdcKafka *kafka, CdcError *err)
 	st = push_batch(kafka, err);
 	if (st != CDC_OK)
 		return st;
-	cdc_kafka_clear(kafka);
-	(void) rd_kafka_flush(kafka->rk, FLUSH_MS);
-	(void) cdc_kafka_serve(kafka);
+	if (may_linger(kafka))
+	{
+		cdc_kafka_clear(kafka);
+		(void) rd_kafka_flush(kafka->rk, FLUSH_MS);
+		(void) cdc_kafka_serve(kafka);
+	}
+	else
+		(void) hear(kafka);
 
 	pthread_mutex_lock(&kafka->lock);
 	failed = kafka->delivery.failed;
@@ -340,15 +476,18 @@ cdc_kafka_flush_poll(CdcKafka *kafka, CdcError *err)
 	}
 	pthread_mutex_unlock(&kafka->lock);
 	if (left == 0)
+	{
+		/* many small transactions are not to fill one partition after the other */
+		next_turn(kafka);
 		return CDC_OK;
+	}
 	return cdc_kafka_is_refused(kafka, err) ? err->status : CDC_MORE;
 }
 
 CdcStatus
 cdc_kafka_producer_poll(CdcKafka *kafka, CdcError *err)
 {
-	cdc_kafka_clear(kafka);
-	(void) cdc_kafka_serve(kafka);
+	(void) hear(kafka);
 	return cdc_kafka_is_refused(kafka, err) ? err->status : CDC_OK;
 }
 

@@ -122,16 +122,29 @@ reserve_memory(CdcGroupBuffer *group, size_t extra)
 }
 
 void
-cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len)
+cdc_group_buffer_append_parts(CdcGroupBuffer *group, const CdcGroupPart *parts, int n)
 {
-	uint32		length = (uint32) len;
+	size_t		len = 0;
+	uint32		length;
+	int			i;
 
+	for (i = 0; i < n; i++)
+		len += parts[i].len;
 	if (len > PG_UINT32_MAX)
 		elog(ERROR, "cdc_ingest: binlog event of %zu bytes", len);
+	length = (uint32) len;
 	if (group->file == NULL && reserve_memory(group, sizeof(length) + len))
 	{
-		memcpy(group->memory + group->used, &length, sizeof(length));
-		memcpy(group->memory + group->used + sizeof(length), data, len);
+		char	   *to = group->memory + group->used;
+
+		memcpy(to, &length, sizeof(length));
+		to += sizeof(length);
+		for (i = 0; i < n; i++)
+		{
+			if (parts[i].len > 0)
+				memcpy(to, parts[i].data, parts[i].len);
+			to += parts[i].len;
+		}
 		group->used += sizeof(length) + len;
 		group->memory_events++;
 		return;
@@ -139,8 +152,17 @@ cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len)
 	if (group->file == NULL)
 		group->file = cdc_spill_file_create(group->context, group->owner);
 	cdc_spill_file_write(group->file, &length, sizeof(length));
-	cdc_spill_file_write(group->file, data, len);
+	for (i = 0; i < n; i++)
+		cdc_spill_file_write(group->file, parts[i].data, parts[i].len);
 	group->file_events++;
+}
+
+void
+cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len)
+{
+	CdcGroupPart part = {data, len};
+
+	cdc_group_buffer_append_parts(group, &part, 1);
 }
 
 void

@@ -37,6 +37,15 @@ extern void cdc_group_buffer_reset(CdcGroupBuffer *group);
 /* Adds a copy of an event.  ERROR where the file cannot be written. */
 extern void cdc_group_buffer_append(CdcGroupBuffer *group, const uint8 *data, size_t len);
 
+/* Likewise an event whose bytes are in several places; data may be NULL where len is 0. */
+typedef struct CdcGroupPart
+{
+	const void *data;
+	size_t		len;
+} CdcGroupPart;
+
+extern void cdc_group_buffer_append_parts(CdcGroupBuffer *group, const CdcGroupPart *parts, int n);
+
 /*
  * Forgets all but the first events, as ROLLBACK TO SAVEPOINT does; bytes is how
  * long those events are together.

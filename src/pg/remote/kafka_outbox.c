@@ -68,8 +68,8 @@ typedef struct Outbox
 	Mark	   *marks;
 	int			nmarks;
 	int			mark_cap;
-	char	   *record;			/* being put together */
-	size_t		record_cap;
+	char	   *headers;		/* of a message, put together */
+	size_t		headers_cap;
 } Outbox;
 
 static Outbox *outbox = NULL;	/* of the transaction that is open */
@@ -219,12 +219,25 @@ cut(Outbox *box)
 	box->cut = false;
 }
 
-static char *
-put(char *at, const void *data, size_t len)
+/* As cdc_kafka_headers_read() takes them; valid until the next call. */
+static const char *
+pack_headers(Outbox *box, const CdcOutMessage *m, size_t size)
 {
-	if (len > 0)
-		memcpy(at, data, len);
-	return at + len;
+	if (m->nheaders == 0)
+		return NULL;
+	if (size > box->headers_cap)
+	{
+		size_t		cap = Max(size, Max(box->headers_cap * 2, 1024));
+
+		if (box->headers != NULL)
+			pfree(box->headers);
+		box->headers = NULL;
+		box->headers_cap = 0;
+		box->headers = MemoryContextAllocHuge(box->context, cap);
+		box->headers_cap = cap;
+	}
+	(void) cdc_kafka_headers_write(box->headers, m->headers, m->nheaders);
+	return box->headers;
 }
 
 void
@@ -232,23 +245,11 @@ cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
 {
 	Outbox	   *box = outbox_get();
 	size_t		headers = cdc_kafka_headers_size(m->headers, m->nheaders);
-	size_t		size = sizeof(OutRecord) + m->key_len + m->value_len + headers;
 	OutRecord	record;
-	char	   *at;
+	CdcGroupPart parts[4];
 
 	cdc_kafka_check_size(outlet->max_bytes, m->topic, m->key_len + m->value_len + headers,
 						 box->messages + 1);
-	if (size > box->record_cap)
-	{
-		size_t		cap = Max(size, Max(box->record_cap * 2, 8192));
-
-		if (box->record != NULL)
-			pfree(box->record);
-		box->record = NULL;
-		box->record_cap = 0;
-		box->record = MemoryContextAllocHuge(box->context, cap);
-		box->record_cap = cap;
-	}
 	memset(&record, 0, sizeof(record));
 	record.outlet = outlet->index;
 	record.topic = topic_index(box, outlet, m->topic);
@@ -259,15 +260,15 @@ cdc_outbox_append(CdcOutlet *outlet, const CdcOutMessage *m)
 	record.nheaders = (uint32) m->nheaders;
 	record.ts_ms = m->ts_ms;
 
-	at = put(box->record, &record, sizeof(record));
-	at = put(at, m->key, m->key_len);
-	at = put(at, m->value, m->value_len);
-	(void) cdc_kafka_headers_write(at, m->headers, m->nheaders);
+	parts[0] = (CdcGroupPart) {&record, sizeof(record)};
+	parts[1] = (CdcGroupPart) {m->key, m->key_len};
+	parts[2] = (CdcGroupPart) {m->value, m->value_len};
+	parts[3] = (CdcGroupPart) {pack_headers(box, m, headers), headers};
 	cut(box);
 	note_level(box);
-	cdc_group_buffer_append(box->buffer, (const uint8 *) box->record, size);
+	cdc_group_buffer_append_parts(box->buffer, parts, lengthof(parts));
 	box->messages++;
-	box->bytes += size;
+	box->bytes += sizeof(record) + m->key_len + m->value_len + headers;
 }
 
 /*

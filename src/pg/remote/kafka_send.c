@@ -33,19 +33,24 @@
 #define ABORT_MS				500 /* for telling the cluster that a transaction is void */
 #define TOPIC_BYTES				256 /* 249 characters at most */
 #define WAIT_MS					1000L	/* the longest sleep; a safety net */
+#define REPORTS_MS				10L	/* the first one for reports; with none, a flush follows */
 
 /*
- * Bytes that may be under way, a bound for memory.  With much less, batches for
- * many partitions do not fill, and librdkafka's idempotent producer, which has five
- * requests of a megabyte in flight at most, takes up to twice as long.
+ * Bytes that may be under way: of each partition a batch that is sent, as librdkafka's
+ * idempotent producer has no more of a partition under way at a time, and one that fills.
+ * With less, batches for many partitions do not fill; with more, messages have left the
+ * processor's cache when their turn comes.
  */
-#define WINDOW_BYTES			(64 * 1024 * 1024)
+#define WINDOW_BYTES			(8 * 1024 * 1024)
+#define WINDOW_OF_PARTITION		(2 * 1024 * 1024)
+#define WINDOW_MAX_BYTES		(64 * 1024 * 1024)
 
 struct CdcKafkaSender
 {
 	CdcKafkaSource *source;		/* NULL: the place is free */
 	char	   *definition;		/* what it was made from */
 	struct HTAB *topics;		/* that the cluster was asked about: SenderTopic */
+	int			npartitions;	/* of all of them */
 	char		last_topic[TOPIC_BYTES];	/* of the message before, "": none */
 	bool		asked;			/* a request about a topic is under way */
 	bool		taken;			/* by the present transaction */
@@ -56,6 +61,8 @@ struct CdcKafkaSender
 	bool		begun;			/* a Kafka transaction is open */
 	bool		committing;
 	int64		upto;			/* of a stream: how far it is, with what this producer has sent */
+	uint64		reports;		/* that had come at the last wait for some */
+	long		pause;			/* how long that was, in milliseconds */
 	CdcKafkaDelivery before;	/* counts at the transaction's beginning */
 	uint64		used;			/* for the least recently used */
 };
@@ -179,14 +186,28 @@ check_statement_timeout(void)
 }
 
 static void
-sender_wait(CdcKafkaSender *sender)
+sender_wait(CdcKafkaSender *sender, long ms)
 {
-	long		ms = WAIT_MS;
-
 	if (StatementTimeout > 0 && !CDC_AM_BACKGROUND_WORKER)
 		ms = Min(ms, Max(StatementTimeout / 10, 10));
 	(void) cdc_kafka_source_wait(sender->source, ms);
 	check_statement_timeout();
+}
+
+/*
+ * For reports: not long where some came since the last time, since the client then sends
+ * what waits for nothing but company; ever longer where none come.
+ */
+static void
+await_reports(CdcKafkaSender *sender)
+{
+	const CdcKafkaDelivery *d = cdc_kafka_delivery(cdc_kafka_source_client(sender->source));
+	uint64		reports = d->delivered + d->failed;
+
+	sender->pause = reports != sender->reports || sender->pause == 0 ? REPORTS_MS :
+		Min(sender->pause * 2, WAIT_MS);
+	sender->reports = reports;
+	sender_wait(sender, sender->pause);
 }
 
 /* Until the client's request is answered. */
@@ -197,7 +218,7 @@ await_request(CdcKafkaSender *sender)
 	CdcStatus	st;
 
 	while ((st = cdc_kafka_request_poll(cdc_kafka_source_client(sender->source), &err)) == CDC_MORE)
-		sender_wait(sender);
+		sender_wait(sender, WAIT_MS);
 	if (cdc_failed(st))
 		cdc_ereport(&err, NULL);
 }
@@ -392,8 +413,13 @@ finish_asking(CdcKafkaSender *sender)
 	await_request(sender);
 	metadata = cdc_kafka_metadata(cdc_kafka_source_client(sender->source));
 	for (i = 0; i < metadata->ntopics; i++)
-		note_topic(sender, metadata->topics[i].name, &found)->npartitions =
-			metadata->topics[i].npartitions;
+	{
+		SenderTopic *topic = note_topic(sender, metadata->topics[i].name, &found);
+
+		sender->npartitions += metadata->topics[i].npartitions - topic->npartitions;
+		topic->npartitions = metadata->topics[i].npartitions;
+	}
+	cdc_kafka_producer_partitions(cdc_kafka_source_client(sender->source), sender->npartitions);
 }
 
 static void
@@ -494,6 +520,13 @@ bytes_under_way(const CdcKafka *client)
 	return d->bytes - d->reported_bytes;
 }
 
+static uint64
+window_of(const CdcKafkaSender *sender)
+{
+	return Min((uint64) WINDOW_BYTES + (uint64) sender->npartitions * WINDOW_OF_PARTITION,
+			   WINDOW_MAX_BYTES);
+}
+
 /*
  * Waits until enough of what was sent is confirmed.  Where a message was
  * refused no more are sent: the error comes when the others have their reports.
@@ -504,14 +537,14 @@ pace(CdcKafkaSender *sender)
 	CdcKafka   *client = cdc_kafka_source_client(sender->source);
 	CdcError	err;
 
-	while (bytes_under_way(client) > WINDOW_BYTES)
+	while (bytes_under_way(client) > window_of(sender))
 	{
 		CdcStatus	st = cdc_kafka_producer_poll(client, &err);
 
 		if (cdc_failed(st))
 			sending_failed(sender, 0, &err);
-		if (bytes_under_way(client) > WINDOW_BYTES)
-			sender_wait(sender);
+		if (bytes_under_way(client) > window_of(sender))
+			await_reports(sender);
 	}
 	if (cdc_kafka_delivery(client)->failed > sender->before.failed)
 		cdc_kafka_sender_flush(sender);
@@ -530,10 +563,10 @@ cdc_kafka_sender_send(CdcKafkaSender *sender, const CdcOutMessage *m, uint64 num
 		strlcpy(sender->last_topic, m->topic, sizeof(sender->last_topic));
 	}
 	while ((st = cdc_kafka_produce(client, m, number, &err)) == CDC_MORE)
-		sender_wait(sender);
+		await_reports(sender);
 	if (cdc_failed(st))
 		sending_failed(sender, cdc_kafka_delivery(client)->failed_tag, &err);
-	if (bytes_under_way(client) > WINDOW_BYTES)
+	if (bytes_under_way(client) > window_of(sender))
 		pace(sender);
 	CHECK_FOR_INTERRUPTS();
 }
@@ -546,7 +579,7 @@ cdc_kafka_sender_flush(CdcKafkaSender *sender)
 	CdcStatus	st;
 
 	while ((st = cdc_kafka_flush_poll(client, &err)) == CDC_MORE)
-		sender_wait(sender);
+		await_reports(sender);
 	if (cdc_failed(st))
 		sending_failed(sender, 0, &err);
 }
