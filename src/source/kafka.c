@@ -15,7 +15,7 @@
 
 #include "source/kafka_internal.h"
 
-#define LINGER_MS			1000
+#define LINGER_MS			10000
 
 typedef struct Setting
 {

@@ -288,7 +288,7 @@ extern CdcStatus cdc_kafka_produce(CdcKafka *kafka, const CdcOutMessage *message
 
 /*
  * How many partitions all topics have that are written to: so many batches may be waiting for
- * more messages.  With less than there are, such waits are longer, up to a second.
+ * more messages.  With less than there are, such waits are longer.
  */
 extern void cdc_kafka_producer_partitions(CdcKafka *kafka, int n);
 

@@ -57,7 +57,7 @@ struct CdcKafka
 	_Atomic uint32_t turn;
 	uint64_t	turn_bytes;		/* that were produced in this turn */
 	uint64_t	partitions;		/* of the topics that a producer writes to, as far as it was told */
-	bool		waited;			/* for reports of which there were none, the last time it looked */
+	int			waits;			/* for reports, since some have come */
 };
 
 /*

@@ -23,6 +23,7 @@
  * is under way: these go by themselves.
  */
 #define FLUSH_MS			10
+#define WAITS				3			/* so many without a report are followed by one anyway */
 #define BATCH_SIZE			((uint64_t) 1000000)	/* librdkafka's batch.size */
 
 /*
@@ -195,7 +196,8 @@ may_linger(const CdcKafka *kafka)
 
 /*
  * Takes note of what was delivered; false: there was nothing.  Should the wait before have
- * brought nothing either, then parts of batches are sent as they are.
+ * brought nothing either, then parts of batches are sent as they are; after some waits even
+ * where batches should be full, as a topic may have got more partitions.
  */
 static bool
 hear(CdcKafka *kafka)
@@ -205,12 +207,12 @@ hear(CdcKafka *kafka)
 
 	cdc_kafka_clear(kafka);
 	heard = cdc_kafka_serve(kafka) > 0;
-	if (!heard && kafka->waited && may_linger(kafka))
+	if (!heard && kafka->waits >= (may_linger(kafka) ? 1 : WAITS))
 	{
 		(void) rd_kafka_flush(kafka->rk, FLUSH_MS);
 		heard = kafka->delivery.reported_bytes != before;
 	}
-	kafka->waited = !heard;
+	kafka->waits = heard ? 0 : kafka->waits + 1;
 	return heard;
 }
 
