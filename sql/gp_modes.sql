@@ -128,7 +128,17 @@ SELECT target, events FROM cdc.apply('gm') ORDER BY 1;
 SELECT fails($$SELECT cdc.replay('gm', 'd.t', 'gm.soft', mode := 'soft_delete')$$);
 SELECT "partition", first_seq, last_seq FROM cdc.purge_history('gm', '2026-03-01 00:00:00+00') ORDER BY 1;
 SELECT count(*) FROM h;
-SELECT count(*), bool_and(partitionrangeend::text NOT LIKE '''2026-03%') FROM pg_partitions WHERE schemaname = 'gm' AND tablename = 'h';
+-- the last partition cannot be dropped where partitions are Greenplum's own: the one of now is added before
+DO $$
+DECLARE n int;
+BEGIN
+    IF current_setting('server_version_num')::int < 100000 THEN
+        SELECT count(*) INTO n FROM pg_partitions WHERE schemaname = 'gm' AND tablename = 'h' AND partitionrangeend::text NOT LIKE '''2026-03%';
+        IF n <> 1 THEN RAISE EXCEPTION '% partitions', n; END IF;
+    ELSE
+        EXECUTE 'CREATE TABLE gm.h_now PARTITION OF gm.h DEFAULT';
+    END IF;
+END $$;
 SELECT fails($$SELECT cdc.purge_history('gmk', now())$$);
 SELECT message FROM cdc.log WHERE subscription = 'gm' AND kind = 'history' ORDER BY 1;
 
