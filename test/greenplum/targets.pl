@@ -48,6 +48,7 @@ for my $flavour (grep { CdcIngest::Server->available($_) } split / /, $ENV{CDC_G
 			join("\n", map { join '|', @$_ } @{ $source->rows('SELECT a, b, s, v FROM own.t ORDER BY 1, 2') }), "$table: rows of $flavour");
 	}
 	without_key($source, $sub);
+	kept_locked($source, $sub);
 	changed_meanwhile($source, $sub);
 	$cluster->do("SELECT cdc.drop_subscription('$sub', drop_history := true)");
 }
@@ -68,6 +69,23 @@ sub without_key
 		q{DELETE FROM own.bare WHERE b = 'many' LIMIT 60}, 'UPDATE own.bare SET c = -c WHERE a < 30');
 	$cluster->catch_up($sub);
 	is($content->($cluster, "(SELECT a, convert_from(b, 'UTF8') AS b, c FROM $sub.bare) t"), $content->($source, 'own.bare'), 'without a key: followed');
+	return;
+}
+
+# A row that somebody keeps locked on a segment: a worker gives up its transaction there, too, and
+# does it again.
+sub kept_locked
+{
+	my ($source, $sub) = @_;
+	my $other = $cluster->connect;
+	$other->begin_work;
+	$other->do("UPDATE $sub.plain SET v = v WHERE a = 60 AND b = 60");
+	$source->do('UPDATE own.t SET v = 77 WHERE a = 60 AND b = 60');
+	ok($cluster->poll("SELECT last_error LIKE '%lock timeout%' FROM cdc.stat_subscription WHERE subscription = '$sub'", 1, 90), 'apply gives up to wait');
+	$other->rollback;
+	$other->disconnect;
+	$cluster->catch_up($sub);
+	is($cluster->value("SELECT v FROM $sub.plain WHERE a = 60 AND b = 60"), 77, '... and does it again');
 	return;
 }
 

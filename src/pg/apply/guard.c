@@ -477,6 +477,8 @@ cdc_guard_run(CdcWalk *walk, int64 upto)
 		MemoryContextDelete(walk->begun->work.cxt);
 		walk->begun = NULL;
 	}
+	if (walk->progress.applied_seq < upto)
+		cdc_spi_bound_waits();
 	while (walk->progress.applied_seq < upto)
 	{
 		int64		end = next_end(walk, upto);

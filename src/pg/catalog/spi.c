@@ -56,6 +56,19 @@ cdc_spi_command(const char *sql)
 	cdc_spi_disconnect();
 }
 
+void
+cdc_spi_bound_waits(void)
+{
+#if CDC_HAVE_DISTRIBUTION
+	static LocalTransactionId told_in = InvalidLocalTransactionId;
+
+	if (!cdc_am_worker() || LockTimeout == 0 || MyProc->lxid == told_in)
+		return;
+	cdc_spi_command(psprintf("SET lock_timeout = %d", LockTimeout));
+	told_in = MyProc->lxid;
+#endif
+}
+
 int
 cdc_planner_begin(const CdcPlannerOption *options, int n)
 {

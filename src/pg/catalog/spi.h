@@ -114,6 +114,13 @@ typedef struct CdcPlannerOption
 extern int	cdc_planner_begin(const CdcPlannerOption *options, int n);
 extern void cdc_planner_end(int level);
 
+/*
+ * Where rows are distributed, segments learn of a worker's lock_timeout here, as they do not by
+ * themselves: they wait for locks no longer than the master.  Once a transaction that writes,
+ * while no query is open.
+ */
+extern void cdc_spi_bound_waits(void);
+
 /* Runs one statement that returns no rows; connects and disconnects. */
 extern void cdc_spi_command(const char *sql);
 

@@ -479,7 +479,10 @@ flush_sql(CdcHistory *history)
 		n++;
 	}
 	if (!history->expected)
+	{
 		cdc_append_optimized_expect(history->into);
+		cdc_spi_bound_waits();
+	}
 	history->expected = true;
 	cdc_spi_connect();
 	rc = SPI_execute_plan(insert_plan(insert_statement(history), n, types), values, nulls, false, 0);
