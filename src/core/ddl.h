@@ -43,6 +43,7 @@ typedef struct CdcDdl
 								 * tables are listed all the same; or made so by who knows more:
 								 * about temporary tables, which are not captured */
 	bool		drops_temporary;	/* DROP of these */
+	bool		unsure;			/* made so by who knows more: the first table may be a temporary one, or not */
 
 	/*
 	 * ALTER TABLE removes, replaces or brings in rows that no row event tells

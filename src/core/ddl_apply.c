@@ -139,10 +139,68 @@ apply_drop(CdcDdlParser *p, const CdcDdl *ddl)
 	} while (cdc_sql_take_symbol(&p->c, ','));
 }
 
+static bool
+has_name(const char *database, const char *table, const char *other_database, const char *other_table)
+{
+	return database != NULL && table != NULL && other_database != NULL && other_table != NULL &&
+		strcmp(database, other_database) == 0 && strcmp(table, other_table) == 0;
+}
+
+/* How many of the effects from that one on take the name, or give it. */
+static int
+count_uses(const CdcDdlEffects *effects, int from, const char *database, const char *table)
+{
+	int			n = 0;
+
+	for (int i = from; i < effects->n; i++)
+	{
+		const CdcDdlEffect *e = &effects->list[i];
+
+		n += has_name(e->database, e->table, database, table);
+		n += has_name(e->new_database, e->new_table, database, table);
+	}
+	return n;
+}
+
+/*
+ * A table that gets its own name back in the same statement, when nobody else has had any of its names
+ * meanwhile, was not renamed.
+ */
+static void
+drop_round_trips(CdcDdlEffects *effects, int first)
+{
+	for (int i = first; i < effects->n; i++)
+	{
+		bool		chain[CDC_DDL_MAX_TABLES] = {false};
+		CdcDdlEffect *last = &effects->list[i];
+		int			left = i;
+
+		for (int k = i; k < effects->n && k - i < CDC_DDL_MAX_TABLES; k++)
+		{
+			CdcDdlEffect *e = &effects->list[k];
+
+			if (k > i && !has_name(e->database, e->table, last->new_database, last->new_table))
+				continue;
+			if (count_uses(effects, first, e->database, e->table) != 2)
+				break;
+			chain[k - i] = true;
+			last = e;
+		}
+		if (!has_name(last->new_database, last->new_table, effects->list[i].database, effects->list[i].table))
+			continue;
+		for (int k = i; k < effects->n; k++)
+			if (k - i >= CDC_DDL_MAX_TABLES || !chain[k - i])
+				effects->list[left++] = effects->list[k];
+		effects->n = left;
+		i--;
+	}
+}
+
 static void
 apply_rename(CdcDdlParser *p, const CdcDdl *ddl)
 {
 	int			pair = 0;
+	int			first = p->effects->n;
 
 	cdc_sql_advance(&p->c);
 	cdc_sql_advance(&p->c);		/* TABLE */
@@ -167,6 +225,7 @@ apply_rename(CdcDdlParser *p, const CdcDdl *ddl)
 			p->effects->n--;
 		pair += 2;
 	} while (cdc_sql_take_symbol(&p->c, ','));
+	drop_round_trips(p->effects, first);
 }
 
 static void

@@ -134,7 +134,14 @@ SELECT t.subscription, t.source_table, t.target, t.mode, t.key,
                  OR t.subscription IN (SELECT v.name FROM cdc_catalog.visible v WHERE v.own)
             THEN t.error_key END AS error_key,
        t.kept_events,
-       coalesce(t.differs, CASE WHEN t.loose_key THEN 'of rows with the same key the target has one: nothing at the source was known to keep them apart' END) AS differs,
+       coalesce(t.differs, CASE WHEN t.loose_key THEN 'of rows with the same key the target has one: nothing at the source was known to keep them apart' END,
+                (SELECT 'triggers of the target that fire before its rows are written may change them, or leave some out: '
+                        || string_agg(quote_ident(g.tgname), ', ' ORDER BY g.tgname)
+                   FROM pg_catalog.pg_trigger g
+                  WHERE g.tgrelid = t.target_oid AND NOT g.tgisinternal
+                    AND g.tgtype & 3 = 3                -- BEFORE ... FOR EACH ROW
+                    AND g.tgenabled IN ('A', 'R')
+                 HAVING count(*) > 0)) AS differs,
        t.name
   FROM cdc_catalog.subscription_table t
  WHERE (SELECT w.admin FROM cdc_catalog.viewer w)

@@ -238,7 +238,8 @@ COMMENT ON VIEW cdc.stat_subscription IS 'state, position, lag and counters of s
 -- s synchronised, r ready; e in error; as numbers, state_code: 1, 2, 3, 4, 0; 5.  ddl_...: the newest change of the source table that
 -- apply has come to, and what it did.  error_seq, error_key: the event that stopped the table,
 -- or, with on_error stop, the subscription.  kept_events: events of it that wait in cdc.error.
--- differs: what was left out of the target by somebody's decision, rows with the same key among it.  name: by which messages
+-- differs: what was left out of the target by somebody's decision, rows with the same key among it, or may be
+-- by triggers of its own.  name: by which messages
 -- call the row: the source table's, or 'source_table -> target' where that has several targets.
 -- missing_rows, surplus_rows: updates and deletes that found no row in the target, inserts that found
 -- one with other values; each proves that somebody else has changed it.

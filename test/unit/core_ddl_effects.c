@@ -85,6 +85,11 @@ test_effects(void **state)
 		const char *effects;
 	}			cases[] = {
 		{"RENAME TABLE a TO c, b TO a, c TO b", "def.a>def.c=one def.b>def.a=two def.c>def.b=one"},
+		{"RENAME TABLE a TO c, c TO a", ""},
+		{"RENAME TABLE a TO c, c TO d, d TO a, b TO e", "def.b>def.e=two"},
+		{"RENAME TABLE b TO e, a TO c, c TO d, e TO b, d TO a", ""},
+		{"RENAME TABLE a TO c, b TO d, c TO a", "def.b>def.d=two"},
+		{"RENAME TABLE a TO c, b TO a, a TO b, c TO a", "def.a>def.c=one def.b>def.a=two def.a>def.b=two def.c>def.a=one"},
 		{"RENAME TABLES a NOWAIT TO old.a, x TO a", "def.a>old.a=one def.x>def.a=?"},
 		{"RENAME TABLE IF EXISTS a WAIT 5 TO c", "def.a>def.c=one"},
 		{"RENAME TABLE nothing TO c", "def.nothing>def.c=?"},

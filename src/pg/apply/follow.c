@@ -370,6 +370,28 @@ changes_shape(const Follow *f)
 		change->change.nadded > 0 || !cdc_table_def_same_rows(&change->before, &change->after);
 }
 
+/*
+ * The target stays as it is, as its option wants it: what it has no column for is left out.  Where the
+ * statement wrote other values into columns that both have, it is none of its source's any more.
+ */
+static void
+leave_target(Follow *f)
+{
+	CdcEvolution evolution;
+	char	   *reason;
+
+	memset(&evolution, 0, sizeof(evolution));
+	evolution.sub = f->sub;
+	evolution.table = f->table;
+	evolution.change = f->change;
+	evolution.stays = true;
+	reason = f->change->change.created ? NULL : try_to_evolve(f, &evolution);
+	if (reason == NULL)
+		f->outcome = "ignored: the target stays as it is";
+	else
+		fail_table(f, reason, NULL, NULL);
+}
+
 /* What becomes of a registered table with a target. */
 static void
 follow_table(Follow *f)
@@ -401,7 +423,7 @@ follow_table(Follow *f)
 	else if (change->before.ncolumns == 0 || change->after.ncolumns == 0)
 		f->outcome = "nothing: there was no such table";
 	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))
-		f->outcome = "ignored: the target stays as it is";
+		leave_target(f);
 	else if (f->options.ddl == CDC_DDL_STOP && changes_shape(f))
 	{
 		if (!is_superseded(f, "it was altered, and option \"ddl\" is \"stop\""))

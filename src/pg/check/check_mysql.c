@@ -327,7 +327,7 @@ check_replica(Check *check)
 			   psprintf("At the source: GRANT %s ON *.* TO the user of the user mapping;", role.grant));
 	report(check, "binlog filters", role.binlog_filters == NULL,
 		   role.binlog_filters != NULL ? role.binlog_filters : "none",
-		   "Changes of databases that the source leaves out of its binlog are not seen: exclude them, or remove the setting at the source and restart it.");
+		   "Changes of databases that the source leaves out of its binlog are not seen: exclude them, or remove the setting at the source and restart it. DDL, and DML in statement format, go by the session's default database: of captured tables, too, they are lost where they are run from one that is left out, or from none.");
 	if (role.replica || role.replica_filters != NULL)
 		report(check, "replication filters", role.replica_filters == NULL,
 			   role.replica_filters != NULL ? role.replica_filters : "none",

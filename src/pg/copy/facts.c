@@ -7,44 +7,99 @@
  */
 #include "pg/copy/facts.h"
 
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 
 #include "pg/base/utf8.h"
 #include "pg/remote/answer.h"
 
-/* Whether a list of names in brackets has one. */
-static bool
-lists(const char *list, const char *name)
-{
-	const char *at;
+/* Engines whose tables hold no rows of their own, or whose rows change elsewhere; a MERGE table has two names. */
+static const char *const elsewhere[] = {"BLACKHOLE", "FEDERATED", "EXAMPLE", "CONNECT", "SPIDER", "MRG_MYISAM", "MERGE"};
 
-	for (at = list; (at = strstr(at, name)) != NULL; at++)
-		if ((at[-1] == '(' || at[-1] == ',') && (at[strlen(name)] == ')' || at[strlen(name)] == ','))
+bool
+cdc_copy_is_elsewhere(const char *engine)
+{
+	size_t		i;
+
+	for (i = 0; i < lengthof(elsewhere); i++)
+		if (pg_strcasecmp(engine, elsewhere[i]) == 0)
 			return true;
 	return false;
 }
 
+char *
+cdc_copy_elsewhere_trouble(const char *engine)
+{
+	return psprintf("its engine is %s: it has no rows of its own, or they change without events of this table",
+					cdc_from_utf8_lenient(engine));
+}
+
+char *
+cdc_copy_merge_trouble(const char *database, const char *table)
+{
+	return psprintf("it is a part of the MERGE table %s.%s, through which its rows change without events of this table",
+					cdc_from_utf8_copy(database), cdc_from_utf8_copy(table));
+}
+
+/* A name of SHOW CREATE TABLE, behind which *text stands then; NULL where there is none.  palloc'ed */
+static char *
+take_name(const char **text)
+{
+	const char *at = *text;
+	StringInfoData name;
+
+	if (*at++ != '`')
+		return NULL;
+	initStringInfo(&name);
+	for (; *at != '\0' && (*at != '`' || at[1] == '`'); at++)
+	{
+		if (*at == '`')
+			at++;
+		appendStringInfoChar(&name, *at);
+	}
+	if (*at != '`')
+		return NULL;
+	*text = at + 1;
+	return name.data;
+}
+
 /*
- * Whether a MERGE table's list, as SHOW CREATE TABLE has it behind UNION, names the table.  Which names it
- * shows without their database depends on the server.
+ * The parts of a MERGE table, as SHOW CREATE TABLE has them behind UNION: of char *, with their
+ * databases.  Which names it shows without theirs depends on the server.
  */
-static bool
-merges(const char *create, const char *database, const CdcTable *table)
+static List *
+merged_parts(const char *create, const char *database)
 {
 	const char *list = strstr(create, " UNION=(");
-	char	   *name = cdc_source_quote_ident(table->name);
+	List	   *result = NIL;
+	char	   *name;
 
 	if (list == NULL)
-		return false;
-	list += strlen(" UNION=");
-	return lists(list, psprintf("%s.%s", cdc_source_quote_ident(table->database), name)) ||
-		(strcmp(database, table->database) == 0 && lists(list, name));
+		return NIL;
+	list += strlen(" UNION=(");
+	while ((name = take_name(&list)) != NULL)
+	{
+		char	   *table = NULL;
+
+		if (*list == '.')
+		{
+			list++;
+			table = take_name(&list);
+			if (table == NULL)
+				break;
+		}
+		result = lappend(result, table != NULL ? psprintf("%s.%s", name, table) : psprintf("%s.%s", database, name));
+		if (*list == ',')
+			list++;
+	}
+	return result;
 }
 
 /* The MERGE table that has the table as a part; NULL: none, as far as our account may see. */
 static char *
-merge_table(CdcSource *control, const CdcTable *table)
+merge_table_trouble(CdcSource *control, const CdcTable *table)
 {
+	char	   *full_name = psprintf("%s.%s", table->database, table->name);
 	CdcAnswer  *answer = cdc_source_ask(control, "the list of MERGE tables", 2,
 										"SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES"
 										" WHERE ENGINE = 'MRG_MYISAM'");
@@ -55,11 +110,15 @@ merge_table(CdcSource *control, const CdcTable *table)
 		const char *database = cdc_answer_text(answer, i, 0);
 		const char *name = cdc_answer_text(answer, i, 1);
 		const char *create;
+		ListCell   *lc;
 
 		CHECK_FOR_INTERRUPTS();
 		create = cdc_source_show_create(control, database, name);
-		if (create != NULL && merges(create, database, table))
-			return psprintf("%s.%s", database, name);
+		if (create == NULL)
+			continue;
+		foreach(lc, merged_parts(create, database))
+			if (strcmp(lfirst(lc), full_name) == 0)
+				return cdc_copy_merge_trouble(database, name);
 	}
 	return NULL;
 }
@@ -67,7 +126,6 @@ merge_table(CdcSource *control, const CdcTable *table)
 char *
 cdc_copy_engine_trouble(CdcSource *control, const CdcTable *table, bool keyless)
 {
-	static const char *const elsewhere[] = {"BLACKHOLE", "FEDERATED", "EXAMPLE", "CONNECT", "SPIDER", "MRG_MYISAM"};
 	CdcAnswer  *answer = cdc_source_ask(control, "the engine of a table", 2,
 										"SELECT t.ENGINE, e.TRANSACTIONS FROM information_schema.TABLES t"
 										" JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"
@@ -76,20 +134,57 @@ cdc_copy_engine_trouble(CdcSource *control, const CdcTable *table, bool keyless)
 										cdc_source_quote_literal(table->name));
 	const char *engine;
 	char	   *merge;
-	size_t		i;
 
 	if (cdc_answer_rows(answer) == 0)
 		return NULL;
 	engine = cdc_answer_text(answer, 0, 0);
-	for (i = 0; i < lengthof(elsewhere); i++)
-		if (pg_strcasecmp(engine, elsewhere[i]) == 0)
-			return psprintf("its engine is %s: it has no rows of its own, or they change without events of this table", engine);
-	if (pg_strcasecmp(engine, "MyISAM") == 0 && (merge = merge_table(control, table)) != NULL)
-		return psprintf("it is a part of the MERGE table %s, through which its rows change without events of this table",
-						cdc_from_utf8_copy(merge));
+	if (cdc_copy_is_elsewhere(engine))
+		return cdc_copy_elsewhere_trouble(engine);
+	if (pg_strcasecmp(engine, "MyISAM") == 0 && (merge = merge_table_trouble(control, table)) != NULL)
+		return merge;
 	if (keyless && cdc_answer_nullable(answer, 0, 1) != NULL && strcmp(cdc_answer_text(answer, 0, 1), "NO") == 0)
 		return psprintf("the table has no primary key, and engine %s no snapshots", engine);
 	return NULL;
+}
+
+static List *
+add_trouble(List *troubles, char *full_name, char *reason)
+{
+	CdcEngineTrouble *trouble = palloc(sizeof(CdcEngineTrouble));
+
+	trouble->full_name = full_name;
+	trouble->reason = reason;
+	return lappend(troubles, trouble);
+}
+
+List *
+cdc_copy_engine_troubles(CdcSource *control)
+{
+	CdcAnswer  *answer = cdc_source_ask(control, "the list of tables of other engines", 3,
+										"SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE FROM information_schema.TABLES"
+										" WHERE ENGINE IN ('BLACKHOLE', 'FEDERATED', 'EXAMPLE', 'CONNECT', 'SPIDER', 'MRG_MYISAM')");
+	List	   *result = NIL;
+	int64		i;
+
+	for (i = 0; i < cdc_answer_rows(answer); i++)
+	{
+		const char *database = cdc_answer_text(answer, i, 0);
+		const char *name = cdc_answer_text(answer, i, 1);
+		const char *engine = cdc_answer_text(answer, i, 2);
+		const char *create;
+		ListCell   *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		result = add_trouble(result, psprintf("%s.%s", database, name), cdc_copy_elsewhere_trouble(engine));
+		if (pg_strcasecmp(engine, "MRG_MYISAM") != 0)
+			continue;
+		create = cdc_source_show_create(control, database, name);
+		if (create == NULL)
+			continue;
+		foreach(lc, merged_parts(create, database))
+			result = add_trouble(result, lfirst(lc), cdc_copy_merge_trouble(database, name));
+	}
+	return result;
 }
 
 int64

@@ -9,6 +9,7 @@
 #define CDC_PG_COPY_FACTS_H
 
 #include "pg/base/compat.h"
+#include "nodes/pg_list.h"
 #include "core/change.h"
 #include "pg/remote/source.h"
 
@@ -17,6 +18,21 @@
  * palloc'ed, in the database's encoding.
  */
 extern char *cdc_copy_engine_trouble(CdcSource *control, const CdcTable *table, bool keyless);
+
+/* Whether tables of that engine cannot be followed at all, and the reason in words; the same of a MERGE table's parts. */
+extern bool cdc_copy_is_elsewhere(const char *engine);
+extern char *cdc_copy_elsewhere_trouble(const char *engine);
+extern char *cdc_copy_merge_trouble(const char *database, const char *table);
+
+/* A table that cannot be followed for its engine, or as a part of a MERGE table. */
+typedef struct CdcEngineTrouble
+{
+	char	   *full_name;		/* UTF-8 */
+	char	   *reason;			/* in the database's encoding */
+} CdcEngineTrouble;
+
+/* All those that the source shows, of CdcEngineTrouble *. */
+extern List *cdc_copy_engine_troubles(CdcSource *control);
 
 /* How many rows the source believes the table to have; -1: it does not say. */
 extern int64 cdc_copy_estimated_rows(CdcSource *control, const CdcTable *table);

@@ -72,13 +72,26 @@ extern bool cdc_doubt_statement(const CdcDoubts *doubts, CdcString sql, CdcStrin
 extern bool cdc_doubt_change(const CdcDoubts *doubts, const CdcChange *change);
 
 /*
- * A statement of DDL, at this place of the binlog, may have made foreign keys others, or tables that
- * they are of.  Where rows before it were looked at with those of behind it, children are in doubt.
+ * A statement of DDL, as part of the transaction: tables whose rows it leaves in doubt.  source: it is asked
+ * of what the statement does not tell.
+ */
+extern void cdc_doubt_ddl(const CdcDoubts *doubts, const CdcDdl *ddl, const CdcChange *change, CdcSource *source,
+						  const CdcTransaction *txn);
+
+/*
+ * Its parts.  Foreign keys, or tables that they are of, may have become others: where rows before the statement
+ * were looked at with those of behind it, children are in doubt.
  */
 extern void cdc_doubt_foreign_keys(const CdcDoubts *doubts, const CdcDdl *ddl, const CdcChange *change,
 								   const char *file, uint64 offset);
 
-/* A statement of DDL after or before which rows of a table are not told from their old versions. */
+/* A table is made of an engine whose rows cannot be followed, or parts of a MERGE table. */
+extern void cdc_doubt_engine(const CdcDoubts *doubts, const CdcDdl *ddl, const CdcChange *change, CdcSource *source);
+
+/* Before or after the statement rows of a table are not told from their old versions. */
 extern void cdc_doubt_versioning(const CdcDoubts *doubts, const CdcDdl *ddl, const CdcChange *change);
+
+/* All tables of engines whose rows cannot be followed, and parts of MERGE tables, as the source has them now; but for those that a copy will look at. */
+extern void cdc_doubt_present_engines(const CdcDoubts *doubts, CdcSource *source);
 
 #endif							/* CDC_PG_DOUBT_DOUBT_H */

@@ -168,7 +168,7 @@ doubt(CdcEvolve *e)
 
 		if (column->before == NULL)
 		{
-			reason = is_chosen(e, column) ? doubt_of_new(e, column) : NULL;
+			reason = !e->out->stays && is_chosen(e, column) ? doubt_of_new(e, column) : NULL;
 			if (reason != NULL)
 				return reason;
 			continue;
@@ -464,6 +464,68 @@ concerns_target(const CdcEvolve *e, const CdcShapeDiff *diff)
 	return false;
 }
 
+/* Whether rows of a target that stays have something else in the column than the source's have in a new one. */
+static bool
+lacks_fill(CdcEvolve *e, const CdcEvolveColumn *column, const char *target)
+{
+	const CdcAddedColumn *added = column->shape->added;
+	char	   *name = (char *) quote_identifier(target);
+	CdcEvolveColumn found = *column;
+	const char *reason;
+	char	   *fill;
+
+	if (added != NULL && added->left_out)
+		return false;
+	found.target = pstrdup(target);
+	cdc_evolve_find(&found, e->relid);
+	if (found.target == NULL || is_computed_here(e, target))
+		return false;
+	fill = cdc_evolve_fill(e, column, format_type_with_typemod(found.typid, found.typmod), &reason);
+	return fill == NULL ||
+		cdc_evolve_finds(psprintf("SELECT 1 FROM %s WHERE %s IS DISTINCT FROM %s LIMIT 1", e->target, name, fill));
+}
+
+/*
+ * The reason why columns that a target that stays has in common with its source may have other values there
+ * now; NULL: they have the same.  Columns are found by their names, as rows that come later fill them.
+ */
+static char *
+stays_trouble(CdcEvolve *e, const CdcShapeDiff *diff)
+{
+	int			i;
+
+	e->empty = !cdc_evolve_finds(psprintf("SELECT 1 FROM %s LIMIT 1", e->target));
+	if (e->empty)
+		return NULL;
+	if (diff->unknown != NULL)
+		return pstrdup(diff->unknown);
+	for (i = 0; i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+		ListCell   *lc;
+
+		if (column->after == NULL)
+			continue;
+		if (column->before != NULL && pg_strcasecmp(column->before->name, column->after->name) == 0)
+			continue;
+		foreach(lc, cdc_evolve_mapped_names(e, column->after->name))
+		{
+			const char *name = e->out->table->columns == NULL ? cdc_evolve_own_name(lfirst(lc)) : lfirst(lc);
+
+			if (!has_attribute(e, name))
+				continue;
+			/* a column of that name that is the renamed one was given it by the user */
+			if (column->before != NULL && column->target != NULL)
+				return psprintf("column \"%s\" was renamed to \"%s\", and the target's column of that name has other values",
+								column->before->name, column->after->name);
+			if (column->before == NULL && lacks_fill(e, column, name))
+				return psprintf("column \"%s\" was added, and the target's column of that name has other values",
+								column->after->name);
+		}
+	}
+	return doubt(e);
+}
+
 /* With the comparison of the two definitions; see cdc_evolve(). */
 static char *
 evolve(CdcEvolve *e, const CdcShapeDiff *diff)
@@ -472,6 +534,8 @@ evolve(CdcEvolve *e, const CdcShapeDiff *diff)
 	bool		own_key = e->out->table->nkey > 0;
 
 	find_columns(e, diff);
+	if (e->out->stays)
+		return stays_trouble(e, diff);
 	if (!concerns_target(e, diff))
 		return NULL;
 	reason = cdc_evolve_computed_trouble(e);

@@ -24,6 +24,8 @@ typedef struct CdcEvolution
 	const CdcSubscriptionTable *table;	/* its target_oid is a relation */
 	const CdcPendingChange *change; /* with its definitions, both with columns */
 	CdcDropColumn dropped;
+	bool		stays;			/* the target is not altered: only what the statement did to values
+								 * that it has is looked for */
 
 	/* out, palloc'ed */
 	StringInfoData done;		/* what was done to the target, as SQL and sentences */

@@ -146,9 +146,9 @@ has_key(const CdcTableDef *def)
 	return false;
 }
 
-/* The key's constants and what the source's primary key fills, as an argument: {shard,id} */
+/* The key's constants and what the source's primary key fills: shard,id */
 static char *
-key_argument(const CdcEvolve *e, const CdcTableDef *def)
+wanted_key(const CdcEvolve *e, const CdcTableDef *def)
 {
 	const CdcSubscriptionTable *table = e->out->table;
 	StringInfoData list;
@@ -168,7 +168,36 @@ key_argument(const CdcEvolve *e, const CdcTableDef *def)
 			if (name != NULL)
 				appendStringInfo(&list, "%s%s", list.len > 0 ? "," : "", quote_identifier(name));
 		}
-	return psprintf("key := %s", quote_literal_cstr(psprintf("{%s}", list.data)));
+	return list.data;
+}
+
+/* The same, as the argument of cdc.alter_table. */
+static char *
+key_argument(const CdcEvolve *e, const CdcTableDef *def)
+{
+	return psprintf("key := %s", quote_literal_cstr(psprintf("{%s}", wanted_key(e, def))));
+}
+
+/*
+ * What gives the target the wider primary key that it has to have before the mapping can: where its own
+ * one does not tell the rows apart, the first two that it takes for the same would be an error of all
+ * tables.  NULL: its primary key is another one, or it has none.
+ */
+static char *
+key_first(const CdcEvolve *e, const CdcTableDef *def)
+{
+	const CdcSubscriptionTable *table = e->out->table;
+	List	   *present;
+	List	   *own = NIL;
+	Oid			index = primary_key(e->relid, &present);
+	int			k;
+
+	for (k = 0; k < table->nkey; k++)
+		own = lappend(own, table->key[k]);
+	if (!OidIsValid(index) || !same_names(present, own))
+		return NULL;
+	return psprintf("ALTER TABLE %s DROP CONSTRAINT %s, ADD PRIMARY KEY (%s); ", e->target,
+					quote_identifier(get_rel_name(index)), wanted_key(e, def));
 }
 
 char *
@@ -180,6 +209,8 @@ cdc_evolve_key_trouble(CdcEvolve *e)
 	if (!has_key(before) || !is_in_own_key(e, before) || (has_key(after) && is_in_own_key(e, after)))
 		return NULL;
 	e->out->remap = has_key(after) ? key_argument(e, after) : pstrdup("key := ...");
+	if (has_key(after))
+		e->out->first = key_first(e, after);
 	return psprintf("the source's primary key %s, and the key that was given to its target %s does not tell all rows apart any more",
 					has_key(after) ? "has other columns" : "was dropped", e->target);
 }

@@ -648,7 +648,7 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 		cdc_ddl_fold_names(ddl);
 	if (ddl->kind == CDC_DDL_OTHER)
 		note_trigger(&d);
-	cdc_temporaries_statement(stream->temporaries, ddl_context.server->flavor, d.txn, change, ddl);
+	cdc_temporaries_statement(stream->temporaries, d.source, d.txn, change, ddl);
 	if (!ddl->temporary)
 		cdc_programs_forget(stream->programs);
 	if (concerns_us(&d))
@@ -688,8 +688,8 @@ cdc_binlog_ddl(CdcEventWriter *writer, CdcBinlogCall *call, const CdcChange *cha
 		cdc_schema_invalidate(stream->schema);
 	}
 	doubts = cdc_binlog_doubts(call);
-	cdc_doubt_versioning(&doubts, ddl, change);
-	cdc_doubt_foreign_keys(&doubts, ddl, change, d.txn->file, d.txn->start_offset);
+	doubts.lower_case_names = ddl_context.server->lower_case_names;
+	cdc_doubt_ddl(&doubts, ddl, change, d.source, d.txn);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	pfree(ddl);

@@ -30,6 +30,7 @@
 #include "pg/catalog/spi.h"
 #include "pg/catalog/tables.h"
 #include "pg/pull_binlog/xa_store.h"
+#include "pg/schema/temporary.h"
 
 static bool
 has_prepared(const CdcSubscription *sub)
@@ -92,6 +93,7 @@ resolve(const CdcSubscription *sub, CdcSource *control, const char *where, CdcPo
 {
 	CdcBinlogPlace place = {"position", where};
 	int64		skip_offset = cdc_binlog_place(sub, control, &place, pos);
+	CdcTemporaries *temporaries;
 
 	if (skip_offset > 0 && pos->gtid_set != NULL)
 		ereport(ERROR,
@@ -103,6 +105,9 @@ resolve(const CdcSubscription *sub, CdcSource *control, const char *where, CdcPo
 						 pos->file)));
 	if (skip_offset > 0)
 		pos->file_offset = skip_offset;
+	temporaries = cdc_temporaries_create(CurrentMemoryContext, sub);
+	cdc_temporaries_begin(temporaries, control);
+	cdc_temporaries_write(temporaries, sub);
 }
 
 /*

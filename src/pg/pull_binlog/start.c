@@ -26,6 +26,7 @@
 #include "pg/catalog/tables.h"
 #include "pg/mapping/registry.h"
 #include "pg/progress/copy_progress.h"
+#include "pg/schema/temporary.h"
 
 /* Whether the source has GTIDs that a dump can start by. */
 static bool
@@ -330,6 +331,7 @@ void
 cdc_binlog_start(CdcBinlogCall *call, CdcSource *control, CdcBinlogStream *stream)
 {
 	const char *start = call->sub->start_position;
+	CdcDoubts	doubts;
 
 	if (start == NULL && cdc_copy_is_waiting(call->sub))
 	{
@@ -355,6 +357,10 @@ cdc_binlog_start(CdcBinlogCall *call, CdcSource *control, CdcBinlogStream *strea
 			stream->skip_offset = skip_offset;
 		}
 	}
+	call->stream = stream;
+	doubts = cdc_binlog_doubts(call);
+	cdc_doubt_present_engines(&doubts, control);
+	cdc_temporaries_begin(stream->temporaries, control);
 	/* behind the start's position: what is prepared, or made, later comes with the stream */
 	if (start == NULL || strcmp(start, "latest") == 0)
 	{

@@ -96,6 +96,13 @@ warn_of_role(const CdcSubscription *sub, CdcSource *source, const CdcReplicaRole
 				(errcode(ERRCODE_WARNING),
 				 errmsg("the source of subscription \"%s\" is itself a replica that leaves something out", sub->name),
 				 errdetail("%s.", cdc_from_utf8_lenient(role->replica_filters))));
+	if (role->binlog_filters != NULL)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("the binlog of the source of subscription \"%s\" may lack DDL of its tables", sub->name),
+				 errdetail("%s. Such a filter goes by the session's default database: ALTER TABLE, TRUNCATE or DROP TABLE of a captured table, and DML in statement format, are lost where they are run from a database that is left out, or from none.",
+						   cdc_from_utf8_lenient(role->binlog_filters)),
+				 errhint("Remove the setting at the source and restart it; else call cdc.resync_table after such a statement.")));
 }
 
 /* WARNING where the source writes statements, with what is not seen of them. */
@@ -250,6 +257,21 @@ cdc_binlog_subscribe(const CdcSubscription *sub, void *prepared)
 	cdc_source_close(source);
 }
 
+/* ERROR: no target could follow the table, whether it is copied or not. */
+static void
+refuse_engine(CdcSource *source, const CdcTable *table)
+{
+	char	   *trouble = cdc_copy_engine_trouble(source, table, false);
+
+	if (trouble != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("source table %s cannot be followed", cdc_from_utf8_copy(table->full_name)),
+				 errdetail("The source says of it: %s.", trouble),
+				 errhint("Leave it out, or give it another engine at the source, as with ALTER TABLE %s ENGINE = InnoDB.",
+						 cdc_from_utf8_copy(table->full_name))));
+}
+
 const CdcTable *
 cdc_binlog_definition(const CdcSubscription *sub, const char *database, const char *table,
 					  CdcGeneratedLogged *logged)
@@ -266,7 +288,11 @@ cdc_binlog_definition(const CdcSubscription *sub, const char *database, const ch
 	if (cdc_registry_has(sub, cdc_from_utf8_copy(psprintf("%s.%s", database, table))))
 		def = cdc_schema_get(schema, database, table);
 	if (def == NULL)
+	{
 		def = cdc_schema_refresh(schema, source, database, table, &place);
+		if (def != NULL)
+			refuse_engine(source, def);
+	}
 	if (def == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),

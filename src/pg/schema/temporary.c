@@ -5,7 +5,8 @@
  *
  * A session is known by its server and its number there.  They are kept in a column of
  * cdc.subscription_position, as "server/thread/database.table": what is read next may be
- * about a table that was made long before.
+ * about a table that was made long before.  An entry without a table, "server/thread/", stands in front of
+ * the others where a stream has begun: what sessions up to that number have made until then was not read.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +18,7 @@
 
 #include "pg/base/utf8.h"
 #include "pg/catalog/spi.h"
+#include "pg/remote/answer.h"
 
 /*
  * So many are remembered.  MySQL writes no DROP of some that were altered, so that others may
@@ -94,6 +96,25 @@ forget(CdcTemporaries *t, char *name)
 	t->changed = true;
 }
 
+/* Whether it is no table, but tells which sessions were there when the stream began. */
+static bool
+is_bound(const char *name)
+{
+	return name[strlen(name) - 1] == '/';
+}
+
+/* Whether the session may have temporary tables that were made before the stream began. */
+static bool
+is_older(const CdcTemporaries *t, const CdcTransaction *txn)
+{
+	unsigned	server_id;
+	unsigned	thread_id;
+
+	return t->names != NIL && is_bound(linitial(t->names)) &&
+		sscanf(linitial(t->names), "%u/%u/", &server_id, &thread_id) == 2 &&
+		server_id == txn->server_id && txn->thread_id <= thread_id;
+}
+
 static void
 remember(CdcTemporaries *t, const char *name)
 {
@@ -102,7 +123,7 @@ remember(CdcTemporaries *t, const char *name)
 	if (find(t, name) != NULL)
 		return;
 	if (list_length(t->names) >= MAX_TABLES)
-		forget(t, linitial(t->names));
+		forget(t, is_bound(linitial(t->names)) ? lsecond(t->names) : linitial(t->names));
 	old = MemoryContextSwitchTo(t->context);
 	t->names = lappend(t->names, pstrdup(name));
 	MemoryContextSwitchTo(old);
@@ -134,7 +155,7 @@ forget_session(CdcTemporaries *t, const CdcTransaction *txn)
 	ListCell   *lc;
 
 	foreach(lc, names)
-		if (strncmp(lfirst(lc), prefix, strlen(prefix)) == 0)
+		if (strncmp(lfirst(lc), prefix, strlen(prefix)) == 0 && !is_bound(lfirst(lc)))
 			forget(t, lfirst(lc));
 }
 
@@ -175,15 +196,43 @@ take_renames(CdcTemporaries *t, const CdcTransaction *txn, CdcDdl *ddl)
 	return all && ddl->ntables > 0;
 }
 
+/* Whether the source has a table of that name now that is none of a session. */
+static bool
+exists(CdcSource *source, const CdcDdlTable *table)
+{
+	return cdc_answer_rows(cdc_source_ask(source, "whether a table is there", 1,
+										  "SELECT 1 FROM information_schema.TABLES"
+										  " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND TABLE_TYPE <> 'TEMPORARY'",
+										  cdc_source_quote_literal(table->database),
+										  cdc_source_quote_literal(table->table))) > 0;
+}
+
+/*
+ * RENAME TABLE of what is no temporary table that was heard of.  MariaDB writes that of one also where it writes
+ * nothing else about it, as in sessions that write rows, and without the mark.  So the source is asked: where
+ * it has a table of the former name and none of the new one, its tables were not renamed, or renamed back.
+ */
+static bool
+may_be_of_temporary(CdcSource *source, const CdcDdl *ddl)
+{
+	int			i;
+
+	for (i = 0; i + 1 < ddl->ntables; i += 2)
+		if (ddl->tables[i].table[0] != '\0' && exists(source, &ddl->tables[i]) && !exists(source, &ddl->tables[i + 1]))
+			return true;
+	return false;
+}
+
 void
-cdc_temporaries_statement(CdcTemporaries *t, CdcFlavor flavor, const CdcTransaction *txn,
+cdc_temporaries_statement(CdcTemporaries *t, CdcSource *source, const CdcTransaction *txn,
 						  const CdcChange *change, CdcDdl *ddl)
 {
+	bool		mariadb = cdc_source_info(source)->flavor == CDC_MARIADB;
 	bool		renames;
 
 	if (ddl->temporary)
 		note_temporary(t, txn, ddl);
-	if (ddl->temporary || t->names == NIL || ddl->ntables == 0)
+	if (ddl->temporary || ddl->ntables == 0)
 		return;
 	switch (ddl->kind)
 	{
@@ -197,11 +246,25 @@ cdc_temporaries_statement(CdcTemporaries *t, CdcFlavor flavor, const CdcTransact
 			break;
 		case CDC_DDL_TABLE_RENAME:
 			/* MySQL's concerns no temporary tables */
-			ddl->temporary = flavor == CDC_MARIADB && take_renames(t, txn, ddl);
+			ddl->temporary = mariadb && take_renames(t, txn, ddl);
+			ddl->unsure = mariadb && !ddl->temporary && may_be_of_temporary(source, ddl);
 			break;
 		default:
 			break;
 	}
+	if (!ddl->temporary && change->session_only && is_older(t, txn) &&
+		(ddl->kind == CDC_DDL_TABLE_ALTER || ddl->kind == CDC_DDL_TABLE_TRUNCATE))
+		ddl->unsure = true;
+	ddl->temporary = ddl->temporary || ddl->unsure;
+}
+
+void
+cdc_temporaries_begin(CdcTemporaries *t, CdcSource *source)
+{
+	const CdcMysqlServerInfo *info = cdc_source_info(source);
+
+	cdc_temporaries_clear(t);
+	remember(t, psprintf("%u/%u/", info->server_id, (unsigned) info->connection_id));
 }
 
 void

@@ -20,6 +20,7 @@
 #include "core/ddl.h"
 #include "core/gtid.h"
 #include "pg/catalog/subscription.h"
+#include "pg/remote/source.h"
 
 typedef struct CdcTemporaries CdcTemporaries;
 
@@ -27,11 +28,18 @@ typedef struct CdcTemporaries CdcTemporaries;
 extern CdcTemporaries *cdc_temporaries_create(MemoryContext context, const CdcSubscription *sub);
 
 /*
+ * The stream begins here, or goes on elsewhere: what sessions have made before is not known.  Those are
+ * of the server that is asked, with no larger number than ours.
+ */
+extern void cdc_temporaries_begin(CdcTemporaries *t, CdcSource *source);
+
+/*
  * A DDL statement, as it was parsed: what it makes, renames or drops of temporary tables is
  * remembered, and ddl becomes one about temporary tables where it is about nothing else.  Of a
- * RENAME TABLE of which only some are temporary, these pairs are marked in ddl.
+ * RENAME TABLE of which only some are temporary, these pairs are marked in ddl.  Where the table
+ * may be a temporary one that was not heard of, ddl->unsure is set, and the statement is none about others.
  */
-extern void cdc_temporaries_statement(CdcTemporaries *t, CdcFlavor flavor, const CdcTransaction *txn,
+extern void cdc_temporaries_statement(CdcTemporaries *t, CdcSource *source, const CdcTransaction *txn,
 									  const CdcChange *change, CdcDdl *ddl);
 
 /* The server was started, as far as a dump shows that: no session of before has any. */
