@@ -359,6 +359,7 @@ cdc_ddl_parse(CdcString sql, CdcString default_database, uint64_t sql_mode, CdcD
 	ddl->kind = CDC_DDL_OTHER;
 	ddl->temporary = false;
 	ddl->drops_temporary = false;
+	ddl->unsure = false;
 	ddl->moves_rows = false;
 	ddl->has_select = false;
 	ddl->truncated = false;

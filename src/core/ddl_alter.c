@@ -495,6 +495,9 @@ cdc_ddl_alter_table(CdcDdlParser *p, CdcDdlEffect *effect)
 	*def = a.m.def;
 	effect->new_def = def;
 	effect->change = a.change;
+	/* whether it copies the rows, in which case it stores them anew, depends on the server */
+	effect->change.cuts_dates = (p->context->sql_mode & CDC_SQL_NO_ZERO_IN_DATE) != 0 &&
+		(p->context->sql_mode & CDC_SQL_STRICT) == 0;
 	if (p->ignore)
 		effect->change.rows = "ALTER IGNORE leaves out rows that are in the way of a key";
 	effect->touches_columns = a.first != NULL || a.convert || a.m.nkey > 0 || a.m.drops_key;

@@ -20,6 +20,8 @@
 /* Bits of sql_mode, the same in Query events of MySQL and MariaDB. */
 #define CDC_SQL_ANSI_QUOTES				UINT64_C(0x4)
 #define CDC_SQL_NO_BACKSLASH_ESCAPES	UINT64_C(0x100000)
+#define CDC_SQL_STRICT					UINT64_C(0x600000)	/* STRICT_TRANS_TABLES, STRICT_ALL_TABLES */
+#define CDC_SQL_NO_ZERO_IN_DATE			UINT64_C(0x800000)
 
 typedef enum CdcSqlTokenKind
 {

@@ -174,6 +174,7 @@ cdc_table_change_join(CdcArena *arena, const CdcTableChange *first, const CdcTab
 	r.known = first->known && second->known;
 	r.created = first->created || second->created;
 	r.fed = first->fed || second->fed;
+	r.cuts_dates = first->cuts_dates || second->cuts_dates;
 	if (r.rows == NULL)
 		r.rows = first->rows;
 	r.renames = cdc_arena_zalloc(arena, sizeof(CdcColumnRename) *

@@ -51,6 +51,7 @@ typedef struct CdcTableChange
 	int			nadded;
 	CdcAddedColumn *added;		/* all new ones, also where a column of that name was dropped */
 	const char *rows;			/* why rows may be others than row events say, or NULL */
+	bool		cuts_dates;		/* dates with a zero month or day may be zero dates now, where rows were copied */
 	bool		fed;			/* triggers write another table's rows to it, see online_ddl.h */
 } CdcTableChange;
 

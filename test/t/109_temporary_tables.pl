@@ -35,6 +35,32 @@ sub restart_pull
 
 sub remembered { my ($id) = @_; return $cluster->value("SELECT coalesce(cardinality(temporary_tables), 0) FROM cdc.subscription_position WHERE subscription = '$id'") }
 
+# What may have been done to a temporary table of which the binlog has not told, or to the table of that name.
+sub unheard_of
+{
+	my ($source, $id, $old) = @_;
+	my $doubted = sub {
+		my ($what, @tables) = @_;
+		$cluster->catch_up($id);
+		is($cluster->value(q{SELECT string_agg(source_table, ' ' ORDER BY source_table) FROM cdc.subscription_table WHERE subscription = ? AND state = 'e'}, $id), "@tables", "$id: $what");
+		like($cluster->value('SELECT last_error FROM cdc.subscription_table WHERE subscription = ? AND source_table = ?', $id, $tables[0]),
+			qr/or a temporary table of its name that was made before the stream began, or is not in the binlog/, '... with the reason');
+		$cluster->call('resync_table', subscription => $id, source_table => $_) for @tables;
+		done_ok($source, $id, '... copied anew');
+	};
+	$old->do('TRUNCATE t1');
+	$doubted->('TRUNCATE in a session that is older than the subscription', 'k.t1');
+	$old->do('ALTER TABLE t1 ADD COLUMN zz int DEFAULT 5');
+	$doubted->('... ALTER TABLE', 'k.t1');
+	$old->do($_) for 'CREATE TEMPORARY TABLE t2 (id int PRIMARY KEY) ENGINE=InnoDB', 'TRUNCATE t2', 'DROP TEMPORARY TABLE t1, t2';
+	done_ok($source, $id, '... of one that was made later');
+	return unless $source->is_mariadb;
+	my $dbh = $source->connect;
+	$dbh->do($_) for 'USE k', q{SET SESSION binlog_format = 'ROW'}, 'CREATE TEMPORARY TABLE t3 (id int PRIMARY KEY) ENGINE=InnoDB', 'RENAME TABLE t3 TO t3x';
+	$doubted->('RENAME TABLE of a temporary table in a session that writes rows', 'k.t3');
+	return;
+}
+
 sub scenario
 {
 	my ($source, $id) = @_;
@@ -43,8 +69,11 @@ sub scenario
 		'CREATE PROCEDURE k.etl(n int) BEGIN CREATE TEMPORARY TABLE passing (i int) ENGINE=InnoDB; TRUNCATE t5; INSERT INTO t5 VALUES (n, NULL); DROP TEMPORARY TABLE passing; END',
 		'CREATE PROCEDURE k.altering() BEGIN CREATE TEMPORARY TABLE passing (i int) ENGINE=InnoDB; ALTER TABLE t6 ADD COLUMN c int NOT NULL DEFAULT 7; DROP TEMPORARY TABLE passing; END');
 	$cluster->add_source($id, $source);
+	my $old = $source->connect;
+	$old->do($_) for 'USE k', q{SET SESSION binlog_format = 'STATEMENT'}, 'CREATE TEMPORARY TABLE t1 (id int PRIMARY KEY, a int) ENGINE=InnoDB';
 	$cluster->subscribe($id, $id, $id, tables => ['k.*']);
 	done_ok($source, $id, 'copied');
+	unheard_of($source, $id, $old);
 	for my $format (qw(STATEMENT MIXED))
 	{
 		my $known = $cluster->value("SELECT count(*) FROM cdc.ddl_history WHERE subscription = '$id'");

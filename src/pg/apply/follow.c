@@ -422,7 +422,7 @@ follow_table(Follow *f)
 		fail_table(f, change->change.rows, NULL, NULL);
 	else if (change->before.ncolumns == 0 || change->after.ncolumns == 0)
 		f->outcome = "nothing: there was no such table";
-	else if (f->options.ddl == CDC_DDL_IGNORE && changes_shape(f))
+	else if (f->options.ddl == CDC_DDL_IGNORE && (change->change.cuts_dates || changes_shape(f)))
 		leave_target(f);
 	else if (f->options.ddl == CDC_DDL_STOP && changes_shape(f))
 	{

@@ -185,6 +185,29 @@ doubt(CdcEvolve *e)
 	return NULL;
 }
 
+/*
+ * The reason why dates that the target keeps as texts may be others at the source; or NULL.  Other
+ * targets have the same for all dates that PostgreSQL has not.
+ */
+static char *
+doubt_of_dates(const CdcEvolve *e)
+{
+	int			i;
+
+	for (i = 0; e->out->change->change.cuts_dates && i < e->ncolumns; i++)
+	{
+		const CdcEvolveColumn *column = &e->columns[i];
+		char	   *condition = column->before != NULL && column->after != NULL && column->target != NULL ?
+			cdc_evolve_cut_dates(column) : NULL;
+
+		if (condition != NULL &&
+			cdc_evolve_finds(psprintf("SELECT 1 FROM %s WHERE %s LIMIT 1", e->target, condition)))
+			return psprintf("column \"%s\" has dates without a month or day, and the statement may have made zero dates of them, as its sql_mode was NO_ZERO_IN_DATE",
+							column->before->name);
+	}
+	return NULL;
+}
+
 /* ------------------------------------------------------------------------
  * Names
  * ------------------------------------------------------------------------
@@ -492,6 +515,7 @@ lacks_fill(CdcEvolve *e, const CdcEvolveColumn *column, const char *target)
 static char *
 stays_trouble(CdcEvolve *e, const CdcShapeDiff *diff)
 {
+	char	   *reason;
 	int			i;
 
 	e->empty = !cdc_evolve_finds(psprintf("SELECT 1 FROM %s LIMIT 1", e->target));
@@ -523,7 +547,8 @@ stays_trouble(CdcEvolve *e, const CdcShapeDiff *diff)
 								column->after->name);
 		}
 	}
-	return doubt(e);
+	reason = doubt_of_dates(e);
+	return reason != NULL ? reason : doubt(e);
 }
 
 /* With the comparison of the two definitions; see cdc_evolve(). */
@@ -536,9 +561,11 @@ evolve(CdcEvolve *e, const CdcShapeDiff *diff)
 	find_columns(e, diff);
 	if (e->out->stays)
 		return stays_trouble(e, diff);
+	reason = doubt_of_dates(e);
 	if (!concerns_target(e, diff))
-		return NULL;
-	reason = cdc_evolve_computed_trouble(e);
+		return reason;
+	if (reason == NULL)
+		reason = cdc_evolve_computed_trouble(e);
 	if (reason == NULL)
 		reason = cdc_evolve_mode_trouble(e);
 	if (reason == NULL)

@@ -70,6 +70,12 @@ extern char *cdc_evolve_cast(const char *column, Oid typid, const char *type);
 extern char *cdc_evolve_doubt(const CdcEvolveColumn *column);
 
 /*
+ * The condition by which rows are found whose date, as the target keeps it, a copy of the table at the
+ * source may have made a zero date; NULL: the target has none of these, or shows no such difference.
+ */
+extern char *cdc_evolve_cut_dates(const CdcEvolveColumn *column);
+
+/*
  * The value, as SQL, that rows have in a column that was added; NULL with *reason where
  * that is not known.
  */

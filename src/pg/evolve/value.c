@@ -205,6 +205,17 @@ cdc_evolve_doubt(const CdcEvolveColumn *column)
 	return sql.len > 0 ? sql.data : NULL;
 }
 
+char *
+cdc_evolve_cut_dates(const CdcEvolveColumn *column)
+{
+	const char *type = column->before->column_type;
+
+	if ((!begins(type, "date") && !begins(type, "timestamp")) || !is_text(getBaseType(column->typid)))
+		return NULL;
+	return psprintf("(%1$s)::text ~ '^....-(00-|..-00)' AND (%1$s)::text !~ '^0000-00-00'",
+					quote_identifier(column->target));
+}
+
 /* A date that PostgreSQL has not. */
 static bool
 is_zero_date(const CdcColumnDef *def, const char *value)

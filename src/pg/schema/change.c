@@ -72,7 +72,8 @@ change_to_jsonb(const CdcTableChange *change)
 	}
 	appendStringInfoChar(&buf, ']');
 	append_text(&buf, "rows", change->rows);
-	appendStringInfo(&buf, "%s}", change->fed ? ", \"fed\": true" : "");
+	appendStringInfo(&buf, "%s%s}", change->cuts_dates ? ", \"cuts_dates\": true" : "",
+					 change->fed ? ", \"fed\": true" : "");
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(buf.data)));
 }
 
@@ -131,6 +132,7 @@ change_from_jsonb(const JsonbContainer *json, CdcTableChange *change)
 	change->known = is_true(json, "known");
 	change->created = is_true(json, "created");
 	change->fed = is_true(json, "fed");
+	change->cuts_dates = is_true(json, "cuts_dates");
 	change->rows = text_of(json, "rows");
 	array = array_of(json, "renames", &n);
 	change->renames = palloc0(sizeof(CdcColumnRename) * (n + 1));

@@ -207,10 +207,22 @@ exists(CdcSource *source, const CdcDdlTable *table)
 										  cdc_source_quote_literal(table->table))) > 0;
 }
 
+/* Whether another table gets the name in the same statement. */
+static bool
+is_given_again(const CdcDdl *ddl, const CdcDdlTable *table)
+{
+	int			i;
+
+	for (i = 1; i < ddl->ntables; i += 2)
+		if (strcmp(ddl->tables[i].database, table->database) == 0 && strcmp(ddl->tables[i].table, table->table) == 0)
+			return true;
+	return false;
+}
+
 /*
  * RENAME TABLE of what is no temporary table that was heard of.  MariaDB writes that of one also where it writes
  * nothing else about it, as in sessions that write rows, and without the mark.  So the source is asked: where
- * it has a table of the former name and none of the new one, its tables were not renamed, or renamed back.
+ * it has a table of the former name and none of the new one, that was not renamed, or is there again.
  */
 static bool
 may_be_of_temporary(CdcSource *source, const CdcDdl *ddl)
@@ -218,7 +230,8 @@ may_be_of_temporary(CdcSource *source, const CdcDdl *ddl)
 	int			i;
 
 	for (i = 0; i + 1 < ddl->ntables; i += 2)
-		if (ddl->tables[i].table[0] != '\0' && exists(source, &ddl->tables[i]) && !exists(source, &ddl->tables[i + 1]))
+		if (ddl->tables[i].table[0] != '\0' && !is_given_again(ddl, &ddl->tables[i]) &&
+			exists(source, &ddl->tables[i]) && !exists(source, &ddl->tables[i + 1]))
 			return true;
 	return false;
 }
