@@ -194,6 +194,57 @@ sub wider_key
 	return;
 }
 
+# Defaults of a table whose definition is asked for late, and was altered before that.
+sub late_defaults
+{
+	my ($source, $id) = @_;
+	$source->do('CREATE DATABASE other', q{CREATE TABLE other.base (id int PRIMARY KEY, v int, d int NOT NULL DEFAULT 5, s varchar(9) DEFAULT 'old')});
+	my @alter = ('ALTER d SET DEFAULT 77', 'MODIFY d int DEFAULT 77', 'CHANGE d dd int DEFAULT 77', 'ADD COLUMN n int', 'ADD INDEX (v)');
+	my @tables = map { "late$_" } 1 .. @alter;
+	$cluster->do("SELECT cdc.disable_subscription('$id')");
+	$cluster->poll("SELECT count(pull_pid) FROM cdc.stat_subscription WHERE subscription = '$id'", 0);
+	my $dbh = $source->connect;
+	$dbh->do($_) for 'USE u', q{SET SESSION binlog_row_image = 'MINIMAL'}, map { ("CREATE TABLE $_ LIKE other.base", "INSERT INTO $_ (id) VALUES (10)") } @tables;
+	$dbh->do($_) for (map { "ALTER TABLE $tables[$_] $alter[$_]" } 0 .. $#alter), map { "INSERT INTO $_ (id) VALUES (11)" } @tables;
+	$cluster->do("SELECT cdc.enable_subscription('$id')");
+	my $said = in_error($id);
+	like($said, qr/late1 late2 late3/, "$id: defaults that were altered before the definition was read: $said");
+	unlike($said, qr/late5/, '... and no others');
+	$cluster->compare_ok($source, 'u', $id, '... which are equal', only => ['late5']);
+	$cluster->do(map { "SELECT cdc.resync_table('$id', 'u.$_')" } split ' ', $said);
+	is(in_error($id), '', '... copied anew');
+	$cluster->compare_ok($source, 'u', $id, '... and equal', only => \@tables);
+	$source->do('DROP DATABASE other', map { "DROP TABLE u.$_" } @tables);
+	return;
+}
+
+# Dates that a copy of the table at the source may cut, where the target shows that.
+sub cut_dates
+{
+	my ($source, $id) = @_;
+	my $dbh = $source->connect;
+	$dbh->do($_) for q{SET SESSION sql_mode = ''}, map { ("CREATE TABLE u.$_ (id int PRIMARY KEY, a date, b datetime, c int)",
+		"INSERT INTO u.$_ VALUES (1, '2020-00-10', '2020-01-00 10:00:00', 1), (2, '0000-00-00', NULL, 2), (3, '2020-01-01', '2020-01-01', 3)") } qw(cut1 cut2 cut3);
+	in_error($id);
+	$cluster->call('remove_table', subscription => $id, source_table => "u.$_") for qw(cut1 cut2);
+	$cluster->do("CREATE TABLE $id.texts$_ (id int PRIMARY KEY, a text, b text, c bigint)") for 1, 2;
+	$cluster->call('add_table', subscription => $id, source_table => "u.cut$_", target => "$id.texts$_") for 1, 2;
+	is(in_error($id), '', "$id: dates as texts");
+	is($cluster->value("SELECT string_agg(a, ' ' ORDER BY id) FROM $id.texts1"), '2020-00-10 0000-00-00 2020-01-01', '... as they are');
+	$dbh->do($_) for 'ALTER TABLE u.cut1 ENGINE=MyISAM', 'ALTER TABLE u.cut2 MODIFY c bigint';
+	is(in_error($id), '', '... ALTER TABLE that keeps them');
+	$dbh->do($_) for q{SET SESSION sql_mode = 'NO_ZERO_IN_DATE'}, map { "ALTER TABLE u.$_ ENGINE=InnoDB, MODIFY c int" } qw(cut1 cut2 cut3);
+	is(in_error($id), 'cut1 cut2', '... one that may cut them');
+	like(error_of_table($id, 'u.cut1'), qr/column "a" has dates without a month or day, and the statement may have made zero dates of them/, '... with the reason');
+	$cluster->do(map { "SELECT cdc.resync_table('$id', 'u.$_')" } qw(cut1 cut2));
+	is(in_error($id), '', '... copied anew');
+	is($cluster->value("SELECT string_agg(a, ' ' ORDER BY id) FROM $id.texts1"), join(' ', map { $_->[0] } @{ $dbh->selectall_arrayref('SELECT a FROM u.cut1 ORDER BY id') }), '... as they are');
+	$cluster->compare_ok($source, 'u', $id, 'dates as dates show no difference', only => ['cut3']);
+	$cluster->call('remove_table', subscription => $id, source_table => "u.$_") for qw(cut1 cut2);
+	$dbh->do("DROP TABLE u.$_") for qw(cut1 cut2 cut3);
+	return;
+}
+
 for my $flavour (qw(mysql97 mysql56 mariadb mariadb118))
 {
   SKIP:
@@ -212,6 +263,8 @@ for my $flavour (qw(mysql97 mysql56 mariadb mariadb118))
 			ignored($source, $flavour);
 			triggers($source, $flavour);
 			wider_key($source, $flavour);
+			late_defaults($source, $flavour);
+			cut_dates($source, $flavour);
 			$cluster->do("SELECT cdc.drop_subscription('$flavour')");
 		};
 	}

@@ -67,6 +67,11 @@ complete(CdcBinlogCall *call, CdcChange *change, bool fill)
 		const CdcValue *value = &change->after[i];
 
 		defaults->absent[i] = value->kind == CDC_ABSENT && !table->columns[i].generated;
+		if (fill && defaults->absent[i] && !defaults->used)
+		{
+			defaults->used = true;
+			cdc_schema_note_defaults(call->stream->schema, table->database, table->name);
+		}
 		defaults->row[i] = defaults->absent[i] && fill ? defaults->values[i] : *value;
 		if (fill && defaults->absent[i] && defaults->values[i].kind == CDC_ABSENT)
 			doubt(call, change, psprintf("the binlog does not have what column \"%s\" of a new row got, and its default is not known",

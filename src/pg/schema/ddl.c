@@ -171,7 +171,38 @@ cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char *database, 
 bool
 cdc_schema_is_unproven(CdcSchema *schema, const char *database, const char *table)
 {
-	return cdc_schema_load(schema, database, table)->unproven;
+	const CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
+	ListCell   *lc;
+
+	if (entry->as_of == NULL)
+		return false;
+	foreach(lc, schema->unproven)
+		if (strcmp(lfirst(lc), entry->full_name) == 0)
+			return true;
+	return false;
+}
+
+void
+cdc_schema_note_unproven(CdcSchema *schema, CdcSchemaEntry *entry)
+{
+	MemoryContext old;
+	ListCell   *lc;
+
+	if (entry->unproven || entry->as_of == NULL)
+		return;
+	entry->unproven = true;
+	foreach(lc, schema->unproven)
+		if (strcmp(lfirst(lc), entry->full_name) == 0)
+			return;
+	old = MemoryContextSwitchTo(schema->context);
+	schema->unproven = lappend(schema->unproven, pstrdup(entry->full_name));
+	MemoryContextSwitchTo(old);
+}
+
+void
+cdc_schema_note_defaults(CdcSchema *schema, const char *database, const char *table)
+{
+	cdc_schema_note_unproven(schema, cdc_schema_load(schema, database, table));
 }
 
 void

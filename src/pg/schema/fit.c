@@ -631,7 +631,8 @@ cdc_schema_lookup(void *arg, const CdcTableMap *map, const CdcTable **table, Cdc
 		return no_definition(lookup, map, err);
 	}
 	entry->map_print = print;
-	entry->unproven = entry->unproven || (entry->as_of != NULL && map->names == NULL);
+	if (map->names == NULL)
+		cdc_schema_note_unproven(schema, entry);
 	flavor = cdc_source_info(cdc_control_session(&lookup->control))->flavor;
 	if (cdc_failed(check_decodable(schema, flavor, &visible, entry->fitting, err)))
 	{

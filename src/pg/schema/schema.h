@@ -89,6 +89,9 @@ extern bool cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char
  */
 extern bool cdc_schema_is_unproven(CdcSchema *schema, const char *database, const char *table);
 
+/* A row gets defaults of the definition: where that was read ahead of the stream, so are they. */
+extern void cdc_schema_note_defaults(CdcSchema *schema, const char *database, const char *table);
+
 /* Stores what DDL made of a table: def without columns when it is gone. */
 extern void cdc_schema_follow(CdcSchema *schema, const char *database, const char *table,
 							  const CdcTableDef *def, const CdcSchemaPlace *place);
@@ -195,6 +198,7 @@ typedef struct CdcSchemaDefaults
 	CdcValue   *values;			/* CDC_ABSENT: not known, see default_value.h */
 	CdcValue   *row;			/* for the caller, as many */
 	bool	   *absent;			/* likewise */
+	bool		used;			/* a row got one */
 } CdcSchemaDefaults;
 
 /* Of a table of this schema, made at the first call; it lives as long as the table. */

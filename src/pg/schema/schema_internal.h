@@ -37,7 +37,7 @@ typedef struct CdcSchemaEntry
 	CdcTable   *fitting;		/* of the last table map; or NULL */
 	bool		unreadable;		/* the last table map has a column that cannot be decoded */
 	bool		misfit;			/* no definition fits the last table map */
-	bool		unproven;		/* rows without names were decoded by a def with as_of */
+	bool		unproven;		/* it was noted as such, see CdcSchema */
 	uint64		map_print;		/* fingerprint of that table map */
 } CdcSchemaEntry;
 
@@ -64,6 +64,8 @@ struct CdcSchema
 	HTAB	   *entries;
 	CdcRecentMap recent[CDC_SCHEMA_RECENT_MAPS];	/* by serial */
 	CdcArena   *arena;			/* parsed types; freed with `current` */
+	List	   *unproven;		/* char *: tables of which rows without names were decoded, or what
+								 * images lack was filled in, by a definition with as_of */
 	CdcCharsets charsets;		/* for checks against table maps */
 	CdcDdlServer *server;		/* NULL: not asked yet; lives as long as the schema */
 };
@@ -87,6 +89,11 @@ extern bool cdc_schema_reread(CdcSchema *schema, CdcSource *source, const char *
 extern void cdc_schema_put(CdcSchema *schema, const char *database, const char *table,
 						   const CdcTableDef *def, const CdcSchemaPlace *place,
 						   const char *as_of);
+
+/* ---- ddl.c ---- */
+
+/* Rows depend on a definition that may have been read ahead of them. */
+extern void cdc_schema_note_unproven(CdcSchema *schema, CdcSchemaEntry *entry);
 
 /* ---- source_definition.c ---- */
 
