@@ -302,6 +302,7 @@ CREATE TABLE cdc_catalog.table_version (
     table_charset   text,                   -- of columns that name none
     table_collation text,
     as_of           text,                   -- where the source stood when it was asked; NULL: followed by DDL
+    unproven        boolean NOT NULL DEFAULT false, -- rows of before that depend on it
     PRIMARY KEY (subscription, source_table, version)
 );
 

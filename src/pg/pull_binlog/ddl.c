@@ -408,7 +408,6 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	static const CdcTableDef gone = {0};
 	bool		wanted = wants(d, effect->database, effect->table);
 	bool		unproven;
-	bool		touches;
 	bool		ahead;
 	bool		same_rows;
 	int			before;
@@ -421,7 +420,6 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 	ahead = is_ahead(d, effect->database, effect->table);
 	same_rows = keeps_rows(d, effect);
 	unproven = cdc_schema_is_unproven(d->stream->schema, effect->database, effect->table);
-	touches = effect->touches_columns || (effect->kind == CDC_DDL_TABLE_ALTER && effect->new_def == NULL);
 	if (ahead)
 	{
 		/* what it was like before it is not known, and it is not done again */
@@ -439,7 +437,7 @@ concern_table(const DdlCall *d, CdcDdlEffect *effect)
 		record_effect(d, effect, ahead, same_rows, before, new_before);
 		return;
 	}
-	if (ahead && unproven && wanted && touches)
+	if (ahead && unproven && wanted && effect->touches_columns)
 		mark_for_copy(d, psprintf("%s.%s", effect->database, effect->table),
 					  "rows from before this statement were read by the definition after it");
 	if (is_renamed(effect) && !ahead && follows(d, effect->database, effect->table))

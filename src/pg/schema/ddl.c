@@ -15,8 +15,10 @@
 #include "core/binlog_position.h"
 #include "core/pattern.h"
 #include "pg/base/error.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/position.h"
+#include "pg/catalog/spi.h"
 #include "pg/schema/change.h"
 
 #define MAX_COLLATIONS		65536	/* MySQL's ids go up to 2047 */
@@ -171,32 +173,23 @@ cdc_schema_is_ahead(CdcSchema *schema, CdcSource *source, const char *database, 
 bool
 cdc_schema_is_unproven(CdcSchema *schema, const char *database, const char *table)
 {
-	const CdcSchemaEntry *entry = cdc_schema_load(schema, database, table);
-	ListCell   *lc;
-
-	if (entry->as_of == NULL)
-		return false;
-	foreach(lc, schema->unproven)
-		if (strcmp(lfirst(lc), entry->full_name) == 0)
-			return true;
-	return false;
+	return cdc_schema_load(schema, database, table)->unproven;
 }
 
 void
 cdc_schema_note_unproven(CdcSchema *schema, CdcSchemaEntry *entry)
 {
-	MemoryContext old;
-	ListCell   *lc;
+	static CdcStatement stmt = {
+		"UPDATE cdc_catalog.table_version SET unproven = true WHERE subscription OPERATOR(pg_catalog.=) $1"
+		" AND source_table OPERATOR(pg_catalog.=) $2 AND version OPERATOR(pg_catalog.=) $3::pg_catalog.int4",
+		3, {TEXTOID, TEXTOID, TEXTOID}
+	};
 
 	if (entry->unproven || entry->as_of == NULL)
 		return;
 	entry->unproven = true;
-	foreach(lc, schema->unproven)
-		if (strcmp(lfirst(lc), entry->full_name) == 0)
-			return;
-	old = MemoryContextSwitchTo(schema->context);
-	schema->unproven = lappend(schema->unproven, pstrdup(entry->full_name));
-	MemoryContextSwitchTo(old);
+	(void) cdc_spi_run(&stmt, schema->sub->name, cdc_from_utf8(entry->full_name),
+					   psprintf("%d", cdc_change_newest_version(schema->sub->name, entry->full_name, false)));
 }
 
 void

@@ -327,6 +327,7 @@ cdc_schema_load(CdcSchema *schema, const char *database, const char *table)
 			CdcStoredDef *newest = linitial(stored);
 
 			cache_definition(schema, entry, database, table, &newest->def, newest->as_of);
+			entry->unproven = newest->unproven;
 		}
 	}
 	return entry;
@@ -362,6 +363,23 @@ present_position(CdcSource *source)
 
 static const CdcTableDef gone = {0};
 
+/* Of two definitions that the source gave, with the same columns. */
+static bool
+same_defaults(const CdcTableDef *a, const CdcTableDef *b)
+{
+	int			i;
+
+	for (i = 0; i < a->ncolumns; i++)
+	{
+		const char *x = a->columns[i].default_value;
+		const char *y = b->columns[i].default_value;
+
+		if (x == NULL || y == NULL ? x != y : strcmp(x, y) != 0)
+			return false;
+	}
+	return true;
+}
+
 /*
  * The source's definitions and where its binlog stood then: the position is asked for
  * between two readings that say the same.  They become the newest ones; of tables that
@@ -388,7 +406,7 @@ read_as_of(CdcSchema *schema, CdcSource *source, const CdcSchemaName *names, int
 		again = cdc_schema_read_many(source, pending, n);
 		for (i = 0; i < n; i++)
 		{
-			if (!cdc_table_def_same_rows(&defs[i], &again[i]))
+			if (!cdc_table_def_same_rows(&defs[i], &again[i]) || !same_defaults(&defs[i], &again[i]))
 			{
 				pending[left] = pending[i];
 				defs[left++] = again[i];

@@ -37,7 +37,8 @@ typedef struct CdcSchemaEntry
 	CdcTable   *fitting;		/* of the last table map; or NULL */
 	bool		unreadable;		/* the last table map has a column that cannot be decoded */
 	bool		misfit;			/* no definition fits the last table map */
-	bool		unproven;		/* it was noted as such, see CdcSchema */
+	bool		unproven;		/* rows without names were decoded, or what images lack was filled
+								 * in, by a def with as_of */
 	uint64		map_print;		/* fingerprint of that table map */
 } CdcSchemaEntry;
 
@@ -64,8 +65,6 @@ struct CdcSchema
 	HTAB	   *entries;
 	CdcRecentMap recent[CDC_SCHEMA_RECENT_MAPS];	/* by serial */
 	CdcArena   *arena;			/* parsed types; freed with `current` */
-	List	   *unproven;		/* char *: tables of which rows without names were decoded, or what
-								 * images lack was filled in, by a definition with as_of */
 	CdcCharsets charsets;		/* for checks against table maps */
 	CdcDdlServer *server;		/* NULL: not asked yet; lives as long as the schema */
 };
@@ -92,7 +91,7 @@ extern void cdc_schema_put(CdcSchema *schema, const char *database, const char *
 
 /* ---- ddl.c ---- */
 
-/* Rows depend on a definition that may have been read ahead of them. */
+/* Rows depend on a definition that may have been read ahead of them: that is kept beside it. */
 extern void cdc_schema_note_unproven(CdcSchema *schema, CdcSchemaEntry *entry);
 
 /* ---- source_definition.c ---- */
@@ -130,6 +129,7 @@ typedef struct CdcStoredDef
 {
 	CdcTableDef def;
 	char	   *as_of;			/* as in CdcSchemaEntry */
+	bool		unproven;		/* likewise */
 } CdcStoredDef;
 
 /* The newest `limit` stored definitions, newest first; of CdcStoredDef *. */

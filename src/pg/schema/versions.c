@@ -219,7 +219,7 @@ List *
 cdc_schema_read_stored(const char *subscription, const char *full_name, int limit)
 {
 	static CdcStatement stmt = {
-		"SELECT columns, table_charset, table_collation, as_of FROM cdc_catalog.table_version"
+		"SELECT columns, table_charset, table_collation, as_of, unproven::pg_catalog.int4::pg_catalog.int8 FROM cdc_catalog.table_version"
 		" WHERE subscription OPERATOR(pg_catalog.=) $1 AND source_table OPERATOR(pg_catalog.=) $2"
 		" ORDER BY version DESC LIMIT $3",
 		3, {TEXTOID, TEXTOID, INT8OID}, NULL
@@ -244,6 +244,7 @@ cdc_schema_read_stored(const char *subscription, const char *full_name, int limi
 		stored->def.charset = cdc_spi_text(&spi, i, 2);
 		stored->def.collation = cdc_spi_text(&spi, i, 3);
 		stored->as_of = cdc_spi_text(&spi, i, 4);
+		stored->unproven = cdc_spi_int64(i, 5) != 0;
 		parse_columns(columns, full_name, PG_UTF8, &stored->def);
 		result = lappend(result, stored);
 		MemoryContextSwitchTo(old);
