@@ -62,7 +62,7 @@ COMMENT ON FUNCTION cdc.drop_subscription(text, boolean) IS
 -- A source table that has a target gets another one beside it.  Functions about tables take the
 -- source table, for all of its targets, and target, for one of them.
 -- mode: replica, the rows of the source; soft_delete, those that it has deleted stay, and say so;
--- append, each event is a row; null: as option target_mode of the subscription says.
+-- append, each event is a row; scd2, each version of a row is one; null: as option target_mode of the subscription says.
 -- target_rows: as of cdc.create_subscription; null: error, without copy_data keep.
 -- copy_where: only these rows are copied, a condition in the source's SQL; all changes come.
 -- columns: target column -> "source column", {"value": constant} or {"expr": "SQL expression"}.

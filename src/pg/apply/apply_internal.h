@@ -58,6 +58,18 @@ typedef struct CdcSourceRun CdcSourceRun;
  * ------------------------------------------------------------------------
  */
 
+/* Where the source table's events are in a source transaction, for modes that want to know. */
+typedef struct CdcSourceTransaction
+{
+	int64		first;			/* its first event of the table */
+	int64		last;			/* the one at hand, or before; 0: there was none */
+	char		op;				/* ... its op, whether it ended its transaction, ... */
+	bool		commit;
+	char	   *name;			/* ... and what tells that from others; NULL: nothing does */
+	int64	   *synced;			/* where its copies were passed by the stream; NULL: not asked for yet */
+	int			nsynced;
+} CdcSourceTransaction;
+
 /* A source table within one run of apply, with one of the targets that it fills. */
 struct CdcSourceRun
 {
@@ -73,6 +85,7 @@ struct CdcSourceRun
 	const CdcMessageKey *message_key;	/* of messages of Kafka; NULL: none has named it */
 	const char *origin;			/* source of its messages, see message_key.c; NULL: not known */
 	bool		origin_looked;
+	CdcSourceTransaction txn;
 	CdcOrderSeen *order;		/* what came from which partition; NULL: there is but one, or no key */
 
 	/* rows that were not as the events say, see run_target.c; the first of them */

@@ -546,6 +546,7 @@ cdc_event_facts(CdcApply *apply, const CdcHistoryEvent *event)
 
 	facts->seq = event->seq;
 	facts->op = event->op;
+	facts->commit = event->commit;
 	facts->source_ts = event->source_ts;
 	facts->position = event->position;
 	facts->position_len = event->position_len;

@@ -2,7 +2,7 @@
  *
  * mode.c
  *	  The modes that there are, by their names; and those whose targets keep what the source
- *	  table has not any more, "soft_delete" and "append".
+ *	  table has not any more, "soft_delete", "append" and "scd2".
  *
  * A new mode is a CdcApplyMode, and an entry of the array at the end.
  *
@@ -16,6 +16,10 @@
  * the source's key has a row before its own that the former key was deleted: the last row of each
  * key tells whether it is there.
  *
+ * scd2: each row of the target is a version of a row of the source, see write/versions.c.  Which
+ * events are of one source transaction is found out here: a history that is read for one
+ * table does not show the end of each.
+ *
  *-------------------------------------------------------------------------
  */
 #include "pg/apply/apply_internal.h"
@@ -27,6 +31,9 @@
 #include "utils/timestamp.h"
 
 #include "pg/catalog/spi.h"
+#include "pg/datum/jsonb_view.h"
+#include "pg/progress/known.h"
+#include "pg/write/versions.h"
 
 /* ------------------------------------------------------------------------
  * soft_delete
@@ -170,6 +177,8 @@ static const CdcApplyMode soft_delete = {
 	soft_delete_fold,
 	NULL,
 	soft_delete_truncate,
+	NULL,
+	NULL,
 	soft_delete_remove,
 	soft_delete_is_gone
 };
@@ -274,6 +283,142 @@ static const CdcApplyMode append = {
 	NULL,
 	append_truncate,
 	NULL,
+	NULL,
+	NULL,
+	NULL
+};
+
+/* ------------------------------------------------------------------------
+ * scd2
+ * ------------------------------------------------------------------------
+ */
+
+/* What an event says of its transaction, palloc'ed; NULL: nothing. */
+static char *
+transaction_of(const CdcEventFacts *facts)
+{
+	CdcJsonValue v;
+
+	if (facts->gtid != NULL && facts->gtid_len > 0)
+		return pnstrdup(facts->gtid, facts->gtid_len);
+	if (facts->document == NULL || !cdc_json_is_object(facts->document) ||
+		!cdc_json_find(facts->document, "xid", 3, &v) || v.type != JENTRY_ISNUMERIC)
+		return NULL;
+	return cdc_json_to_cstring(&v);
+}
+
+/* Whether the event at hand is of the source transaction of the source table's event before. */
+static bool
+goes_on(const CdcSourceTransaction *txn, const CdcEventFacts *facts, const char *name)
+{
+	if (txn->last == 0 || txn->commit || txn->op == CDC_OP_SNAPSHOT || facts->op == CDC_OP_SNAPSHOT ||
+		facts->op == CDC_OP_CONTROL || facts->seq < txn->last)
+		return false;
+	return facts->seq == txn->last + 1 || (name != NULL && txn->name != NULL && strcmp(name, txn->name) == 0);
+}
+
+/* When the copies of the source table were passed by the stream: an array of seqs, as CdcSourceTransaction has it. */
+static void
+find_copies(CdcApply *apply, const CdcSourceRun *source, CdcSourceTransaction *txn)
+{
+	List	   *known = cdc_known(apply->sub, source->mapping->source_table);
+	ListCell   *lc;
+
+	txn->synced = MemoryContextAlloc(apply->work.cxt, sizeof(int64) * (list_length(known) + 1));
+	foreach(lc, known)
+		if (((CdcKnown *) lfirst(lc))->kind == CDC_KNOWN_COPIED)
+			txn->synced[txn->nsynced++] = ((CdcKnown *) lfirst(lc))->sync_seq;
+}
+
+/*
+ * The end of the last copy that was passed before the event: what copies behind it bring is not in order
+ * with the stream.  From Kafka all rows are in the order of their messages.
+ */
+static int64
+last_synced(CdcApply *apply, const CdcSourceRun *source, CdcSourceTransaction *txn, int64 seq)
+{
+	int64		result = 0;
+	int			i;
+
+	if (apply->sub->kind != CDC_SERVER_MYSQL)
+		return PG_INT64_MAX;
+	if (txn->synced == NULL)
+		find_copies(apply, source, txn);
+	for (i = 0; i < txn->nsynced; i++)
+		if (txn->synced[i] < seq)
+			result = Max(result, txn->synced[i]);
+	return result;
+}
+
+/* Tells the versions of the target what event is at hand. */
+static void
+begin_versions(CdcApply *apply, CdcTargetRun *run)
+{
+	CdcSourceRun *source = (CdcSourceRun *) run->source;
+	CdcSourceTransaction *txn = &source->txn;
+	const CdcEventFacts *facts = &apply->facts;
+	CdcVersionEvent *event = &run->versions->event;
+
+	if (facts->seq != txn->last)
+	{
+		char	   *name = transaction_of(facts);
+
+		if (!goes_on(txn, facts, name))
+			txn->first = facts->seq;
+		txn->last = facts->seq;
+		txn->op = facts->op;
+		txn->commit = facts->commit;
+		if (txn->name != NULL)
+			pfree(txn->name);
+		txn->name = name != NULL ? MemoryContextStrdup(apply->work.cxt, name) : NULL;
+	}
+	event->seq = facts->seq;
+	event->first = txn->first;
+	event->source_ts = facts->source_ts;
+	event->op = facts->op;
+	event->synced = last_synced(apply, source, txn, facts->seq);
+}
+
+/* CdcApplyMode.put */
+static void
+scd2_put(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls, const CdcPresence *presence, bool existing)
+{
+	begin_versions(apply, run);
+	cdc_versions_put(run, values, nulls, presence, existing);
+}
+
+/* CdcApplyMode.row: the current version. */
+static bool
+scd2_row(CdcApply *apply, CdcTargetRun *run, const Datum *key, const bool *key_nulls, Datum *values, bool *nulls)
+{
+	begin_versions(apply, run);
+	return cdc_versions_current(run, key, key_nulls, values, nulls);
+}
+
+/* CdcApplyMode.remove */
+static void
+scd2_remove(CdcApply *apply, CdcTargetRun *run, const Datum *values, const bool *nulls)
+{
+	begin_versions(apply, run);
+	cdc_versions_end(run, values, nulls);
+}
+
+/* CdcApplyMode.truncate */
+static void
+scd2_truncate(CdcApply *apply, CdcTargetRun *run)
+{
+	begin_versions(apply, run);
+	cdc_versions_end_all(run);
+}
+
+static const CdcApplyMode scd2 = {
+	"scd2",
+	cdc_mode_replica_fold,
+	NULL,
+	scd2_truncate,
+	scd2_put,
+	scd2_row,
+	scd2_remove,
 	NULL
 };
 
@@ -282,9 +427,9 @@ static const CdcApplyMode append = {
  * ------------------------------------------------------------------------
  */
 
-static const CdcApplyMode *const modes[] = {&cdc_mode_replica, &soft_delete, &append};
+static const CdcApplyMode *const modes[] = {&cdc_mode_replica, &soft_delete, &append, &scd2};
 
-#define VALID_MODES	"Valid modes are: replica, soft_delete, append."
+#define VALID_MODES	"Valid modes are: replica, soft_delete, append, scd2."
 
 /* NULL where there is none of that name. */
 static const CdcApplyMode *

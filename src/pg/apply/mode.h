@@ -43,6 +43,20 @@ typedef struct CdcApplyMode
 	void		(*truncate) (struct CdcApply *apply, struct CdcTargetRun *run);
 
 	/*
+	 * The source table has this row now, of which presence says what is known, or, where existing, only of a
+	 * row that the target has.  NULL: it is the last state of its key.
+	 */
+	void		(*put) (struct CdcApply *apply, struct CdcTargetRun *run, Datum *values, bool *nulls,
+						const CdcPresence *presence, bool existing);
+
+	/*
+	 * The row of a key as the target will have it: fills values and nulls, by attribute; false: there is none.  Put
+	 * and row go together.
+	 */
+	bool		(*row) (struct CdcApply *apply, struct CdcTargetRun *run, const Datum *key, const bool *key_nulls,
+						Datum *values, bool *nulls);
+
+	/*
 	 * The source table has no row with the key in values and nulls (by attribute) any more.
 	 * run->source is set.  NULL: that changes nothing of what the target has.
 	 */

@@ -13,6 +13,28 @@
 #include "pg/base/compat_catalog.h"
 #include "pg/target/key.h"
 
+/* The presence of a row as the target has it. */
+static const CdcPresence *
+all_columns(CdcTarget *target)
+{
+	bool	   *attrs = palloc(sizeof(bool) * target->desc->natts);
+
+	memset(attrs, true, sizeof(bool) * target->desc->natts);
+	return cdc_presence_intern(&target->presences, attrs);
+}
+
+/* What becomes of a row that the source has. */
+static void
+put_row(CdcApply *apply, CdcTargetRun *run, Datum *values, bool *nulls, const CdcPresence *presence, bool existing)
+{
+	if (run->mode->put != NULL)
+		run->mode->put(apply, run, values, nulls, presence, existing);
+	else if (existing)
+		cdc_reduce_update(&apply->work, run, values, nulls, presence);
+	else
+		cdc_reduce_put(&apply->work, run, values, nulls, presence);
+}
+
 /*
  * The row of a key as the target will have it: fills values and nulls, by attribute.
  * Returns the columns that are known of it, or NULL when there is no such row.
@@ -22,10 +44,11 @@ row_of_key(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *on
 		   Datum *values, bool *nulls)
 {
 	CdcTarget  *target = run->target;
-	CdcEntry   *entry = cdc_reduce_find_entry(run, cdc_key_hash(target, okey, onulls), okey,
-											onulls);
-	bool	   *attrs;
+	CdcEntry   *entry;
 
+	if (run->mode->row != NULL)
+		return run->mode->row(apply, run, okey, onulls, values, nulls) ? all_columns(target) : NULL;
+	entry = cdc_reduce_find_entry(run, cdc_key_hash(target, okey, onulls), okey, onulls);
 	if (entry != NULL && !entry->put)
 		return NULL;			/* deleted before */
 	if (entry != NULL && entry->presence->complete)
@@ -39,9 +62,7 @@ row_of_key(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *on
 		cdc_reduce_flush(&apply->work, run);
 	if (!cdc_reduce_fetch(&apply->work, run, okey, onulls, values, nulls))
 		return NULL;
-	attrs = palloc(sizeof(bool) * target->desc->natts);
-	memset(attrs, true, sizeof(bool) * target->desc->natts);
-	return cdc_presence_intern(&target->presences, attrs);
+	return all_columns(target);
 }
 
 bool
@@ -52,11 +73,14 @@ cdc_mode_has_row(CdcApply *apply, CdcSourceRun *source)
 	const CdcEntry *entry = cdc_reduce_find_entry(run, cdc_key_hash(run->target, row->values, row->nulls),
 												  row->values, row->nulls);
 	int			natts = run->target->desc->natts;
+	Datum	   *values = palloc(sizeof(Datum) * natts);
+	bool	   *nulls = palloc(sizeof(bool) * natts);
 
 	if (entry != NULL)
 		return entry->put;
-	return cdc_reduce_fetch(&apply->work, run, row->values, row->nulls, palloc(sizeof(Datum) * natts),
-							palloc(sizeof(bool) * natts));
+	if (run->mode->row != NULL)
+		return run->mode->row(apply, run, row->values, row->nulls, values, nulls);
+	return cdc_reduce_fetch(&apply->work, run, row->values, row->nulls, values, nulls);
 }
 
 bool
@@ -201,9 +225,9 @@ fold_update(CdcApply *apply, CdcSourceRun *source, const JsonbContainer *old)
 	/* the whole row comes with the copy, or has gone by now */
 	else if (row->layout->partial && !row->presence->complete &&
 			 cdc_run_is_ahead(apply, source, apply->work.at.place.seq))
-		cdc_reduce_update(&apply->work, run, row->values, row->nulls, row->presence);
+		put_row(apply, run, row->values, row->nulls, row->presence, true);
 	else
-		cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
+		put_row(apply, run, row->values, row->nulls, row->presence, false);
 }
 
 void
@@ -238,7 +262,7 @@ cdc_mode_replica_fold(CdcApply *apply, CdcSourceRun *source, char op, const Json
 	{
 		if (op == CDC_OP_INSERT)
 			run->expected = CDC_EXPECTS_NONE;
-		cdc_reduce_put(&apply->work, run, row->values, row->nulls, row->presence);
+		put_row(apply, run, row->values, row->nulls, row->presence, false);
 	}
 	/* of what else is written nobody knows */
 	run->expected = CDC_EXPECTS_NOTHING;
@@ -281,6 +305,8 @@ const CdcApplyMode cdc_mode_replica = {
 	cdc_mode_replica_fold,
 	replica_supersedes,
 	replica_truncate,
+	NULL,
+	NULL,
 	replica_remove,
 	NULL
 };

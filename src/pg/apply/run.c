@@ -22,6 +22,7 @@
 #include "pg/history/hole.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
+#include "pg/write/versions.h"
 
 /*
  * Where open queries are dear, the scan's is closed once back-ends were called so often
@@ -546,6 +547,8 @@ cdc_run_end(CdcApply *apply)
 	ListCell   *lc;
 
 	flush_targets(apply);
+	foreach(lc, apply->targets)
+		cdc_versions_count(lfirst(lc));
 	cdc_order_run_end(apply);
 	cdc_aside_close(apply);
 	foreach(lc, apply->sources)

@@ -27,6 +27,7 @@
 #include "pg/options/option_json.h"
 #include "pg/target/shape.h"
 #include "pg/target/storage.h"
+#include "pg/write/versions.h"
 
 /* Events of a few source tables take turns: so many are looked through before the cache. */
 #define LOOK_THROUGH	16
@@ -59,11 +60,12 @@ static CdcTargetRun *
 target_run(CdcApply *apply, const CdcMapping *mapping)
 {
 	const CdcApplyMode *mode = cdc_apply_mode_of_table(mapping->mode, mapping->source_table);
+	CdcTargetRun *run;
 	ListCell   *lc;
 
 	foreach(lc, apply->targets)
 	{
-		CdcTargetRun *run = lfirst(lc);
+		run = lfirst(lc);
 
 		if (run->target == mapping->target)
 			return run;
@@ -72,7 +74,13 @@ target_run(CdcApply *apply, const CdcMapping *mapping)
 			elog(ERROR, "source table \"%s\" shares target %s with another one",
 				 mapping->source_table, mapping->target->name);
 	}
-	return new_target_run(apply, mapping->target, mode);
+	run = new_target_run(apply, mapping->target, mode);
+	if (mapping->versions != NULL)
+	{
+		mapping->versions->own_rows = mapping->target->own_rows;
+		cdc_versions_open(&apply->work, run, new_target_run(apply, mapping->versions, mode));
+	}
+	return run;
 }
 
 /* ---- targets that were emptied or altered by other hands than apply's ---- */
@@ -479,6 +487,7 @@ replayed_source(CdcApply *apply)
 						mapping->source_table),
 				 errdetail("From here on %s.", mapping->trouble),
 				 errhint("Give the target the columns that they need, or name others in the argument \"columns\".")));
+	cdc_mode_check_numbers(mapping->shape, apply->sub, mapping->target->name, mapping->target->own_rows);
 	return new_source_run(apply, mapping);
 }
 

@@ -192,6 +192,14 @@ cdc_source_row_of_mode(const CdcSourceRow *row, const CdcMappedColumn *col, bool
 		case CDC_MODE_FILLS_SOURCE_TS:
 			*isnull = facts == NULL || facts->source_ts == 0;
 			return TimestampTzGetDatum(facts != NULL ? facts->source_ts : 0);
+		case CDC_MODE_FILLS_VALID_FROM:
+		case CDC_MODE_FILLS_VALID_TO:
+		case CDC_MODE_FILLS_CURRENT:
+		case CDC_MODE_FILLS_END_OP:
+		case CDC_MODE_FILLS_END_SEQ:
+			/* versions of before tell, see write/versions.h */
+			*isnull = true;
+			break;
 	}
 	return (Datum) 0;
 }

@@ -301,22 +301,26 @@ sweep_rows(Sweep *sweep, Datum *values, bool *nulls)
 {
 	CdcTargetRun *run = sweep->source->target;
 	const CdcTarget *target = run->target;
+	SPITupleTable *rows = SPI_tuptable;
+	uint64		n = SPI_processed;
 	uint64		r;
 	int			i;
 
-	for (r = 0; r < SPI_processed; r++)
+	for (r = 0; r < n; r++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		for (i = 0; i < target->nkey; i++)
 		{
 			int			at = target->key[i].attnum - 1;
 
-			values[at] = SPI_getbinval(SPI_tuptable->vals[r], SPI_tuptable->tupdesc, i + 1,
-									   &nulls[at]);
+			values[at] = SPI_getbinval(rows->vals[r], rows->tupdesc, i + 1, &nulls[at]);
 		}
 		if (!cdc_key_set_lacks(sweep->set, values, nulls))
 			continue;
+		/* it may have to read the target */
+		CDC_SPI_PUSH();
 		run->mode->remove(sweep->apply, run, values, nulls);
+		CDC_SPI_POP();
 		sweep->deleted++;
 	}
 }
@@ -376,6 +380,7 @@ sweep_target(Sweep *sweep)
 	CdcWriterUser user;
 	SPIPlanPtr	plan;
 	Portal		portal;
+	SPITupleTable *rows;
 	uint64		n;
 
 	cdc_writer_begin(run, &user);
@@ -390,10 +395,11 @@ sweep_target(Sweep *sweep)
 
 		SPI_cursor_fetch(portal, true, SWEEP_ROWS);
 		n = SPI_processed;
+		rows = SPI_tuptable;
 		old = MemoryContextSwitchTo(cxt);
 		sweep_rows(sweep, values, nulls);
 		MemoryContextSwitchTo(old);
-		SPI_freetuptable(SPI_tuptable);
+		SPI_freetuptable(rows);
 		CDC_SPI_PUSH();
 		cdc_reduce_flush(&sweep->apply->work, run);
 		CDC_SPI_POP();

@@ -15,6 +15,7 @@
 
 #include "pg/base/compat_catalog.h"
 #include "pg/target/distribution.h"
+#include "pg/target/mode_shape.h"
 #include "pg/target/replica_table.h"
 
 /* The target's columns that a key of the source fills, in the key's order; NIL: not all are. */
@@ -46,11 +47,15 @@ key_targets(const CdcEvolve *e, bool before)
 	return result;
 }
 
-/* The relation's primary key: its index, and *columns, names in the index's order. */
+/*
+ * The relation's primary key: its index, and *columns, names in the index's order, without those that the
+ * target's mode adds to it.
+ */
 static Oid
-primary_key(Oid relid, List **columns)
+primary_key(const CdcEvolve *e, List **columns)
 {
-	Relation	rel = table_open(relid, NoLock);
+	const CdcModeShape *shape = cdc_mode_shape(e->out->table->mode);
+	Relation	rel = table_open(e->relid, NoLock);
 	List	   *indexes = RelationGetIndexList(rel);
 	Oid			result = InvalidOid;
 	ListCell   *lc;
@@ -65,8 +70,12 @@ primary_key(Oid relid, List **columns)
 		{
 			result = RelationGetRelid(index);
 			for (i = 0; i < CDC_INDEX_NKEYATTS(index->rd_index); i++)
-				*columns = lappend(*columns, pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel),
-																		   index->rd_index->indkey.values[i] - 1)->attname)));
+			{
+				char	   *name = NameStr(TupleDescAttr(RelationGetDescr(rel), index->rd_index->indkey.values[i] - 1)->attname);
+
+				if (!shape->versions || cdc_mode_column(shape, name) == NULL)
+					*columns = lappend(*columns, pstrdup(name));
+			}
 		}
 		index_close(index, AccessShareLock);
 	}
@@ -225,7 +234,7 @@ cdc_evolve_key_differs(const CdcEvolve *e)
 	for (i = 0; i < e->ncolumns; i++)
 		if (e->columns[i].after != NULL && e->columns[i].after->pk >= 0 && e->columns[i].target == NULL)
 			return true;
-	(void) primary_key(e->relid, &present);
+	(void) primary_key(e, &present);
 	return !same_names(present, key_targets(e, false));
 }
 
@@ -233,7 +242,7 @@ void
 cdc_evolve_drop_any_key(CdcEvolve *e)
 {
 	List	   *present;
-	Oid			index = primary_key(e->relid, &present);
+	Oid			index = primary_key(e, &present);
 	ListCell   *lc;
 
 	if (!OidIsValid(index))
@@ -249,7 +258,7 @@ cdc_evolve_drop_key(CdcEvolve *e)
 {
 	List	   *present;
 	List	   *before = key_targets(e, true);
-	Oid			index = primary_key(e->relid, &present);
+	Oid			index = primary_key(e, &present);
 	ListCell   *lc;
 	int			i;
 
@@ -345,16 +354,19 @@ cdc_evolve_add_key(CdcEvolve *e)
 {
 	List	   *present;
 	List	   *after = key_targets(e, false);
+	const CdcModeShape *shape = cdc_mode_shape(e->out->table->mode);
 	StringInfoData sql;
 	ListCell   *lc;
 
-	if (after == NIL || OidIsValid(primary_key(e->relid, &present)) || !distribute_by_key(e, after) ||
+	if (after == NIL || OidIsValid(primary_key(e, &present)) || !distribute_by_key(e, after) ||
 		!key_fits(e) || !partitions_allow(e, after))
 		return;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "ALTER TABLE %s ADD PRIMARY KEY (", e->target);
 	foreach(lc, after)
 		appendStringInfo(&sql, "%s%s", lc == list_head(after) ? "" : ", ", quote_identifier(lfirst(lc)));
+	if (shape->versions)
+		appendStringInfo(&sql, ", %s", (char *) linitial(cdc_mode_key(shape)));
 	appendStringInfoChar(&sql, ')');
 	cdc_evolve_run(e, sql.data);
 }

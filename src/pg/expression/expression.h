@@ -43,6 +43,7 @@ typedef struct CdcEventFacts
 {
 	int64		seq;
 	char		op;
+	bool		commit;			/* the last event of its source transaction */
 	TimestampTz source_ts;		/* 0: not known */
 	const char *position;		/* not terminated, as gtid; NULL: not known */
 	size_t		position_len;

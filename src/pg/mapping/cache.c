@@ -275,6 +275,8 @@ drop_outdated(CacheEntry *entry, uint64 run)
 	entry->mapping = NULL;
 	if (mapping->target != NULL)
 		cdc_target_release(mapping->target);
+	if (mapping->versions != NULL)
+		cdc_target_release(mapping->versions);
 	MemoryContextDelete(mapping->cxt);
 }
 

@@ -414,6 +414,44 @@ attnums_of_mode(const CdcMapping *mapping)
 	return result;
 }
 
+/*
+ * Of a mode with versions: rows are written by a key that has the mode's columns, too; what the
+ * target's key finds is not unique, and has the index of that one.
+ */
+static void
+map_versions(CdcMapping *mapping, Relation rel)
+{
+	CdcTarget  *target = mapping->target;
+	CdcTarget  *versions = cdc_target_create(rel);
+	List	   *attnums = NIL;
+	int			i;
+
+	for (i = 0; i < target->ncolumns; i++)
+		(void) cdc_target_add_column(versions, TupleDescAttr(versions->desc, target->columns[i].attnum - 1));
+	for (i = 0; i < target->nkey; i++)
+		attnums = lappend_int(attnums, target->key[i].attnum);
+	cdc_target_set_key(versions, rel, list_concat(attnums, attnums_of_mode(mapping)));
+	for (i = 0; i < target->nkey; i++)
+		target->key[i].index_equal = versions->key[i].index_equal;
+	target->key_index = versions->key_index;
+	target->row_by_row = false;
+	mapping->versions = versions;
+}
+
+/* Without those that the mode adds to it. */
+static List *
+without_mode(const CdcMapping *mapping, List *attnums)
+{
+	List	   *modes = mapping->shape->versions ? attnums_of_mode(mapping) : NIL;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, attnums)
+		if (!list_member_int(modes, lfirst_int(lc)))
+			result = lappend_int(result, lfirst_int(lc));
+	return result;
+}
+
 /* Chooses the target's key: the mode's, as given, else the source's, else the target's own. */
 static void
 map_key(CdcMapping *mapping, Relation rel, const CdcSubscription *sub, const CdcMappingSpec *spec,
@@ -440,8 +478,10 @@ map_key(CdcMapping *mapping, Relation rel, const CdcSubscription *sub, const Cdc
 	if (attnums == NIL && !none)
 		attnums = attnums_of_source_key(mapping, def);
 	if (attnums == NIL && !none)
-		attnums = cdc_target_primary_key(target, rel);
+		attnums = without_mode(mapping, cdc_target_primary_key(target, rel));
 	cdc_target_set_key(target, rel, attnums);
+	if (mapping->shape->versions && !target->keyless)
+		map_versions(mapping, rel);
 	for (c = 0; c < target->ncolumns; c++)
 	{
 		mapping->columns[c].in_key = target->columns[c].in_key;
@@ -485,7 +525,8 @@ static char *
 mode_trouble(const CdcMapping *mapping, const CdcMappingSpec *spec)
 {
 	const CdcTarget *target = mapping->target;
-	const char *what = target->keyless ? "has no key" : target->row_by_row ? "has a unique index besides its key" : NULL;
+	const CdcTarget *written = mapping->versions != NULL ? mapping->versions : target;
+	const char *what = target->keyless ? "has no key" : written->row_by_row ? "has a unique index besides its key" : NULL;
 
 	if (!mapping->shape->keeps_rows || what == NULL)
 		return NULL;

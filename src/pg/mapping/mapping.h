@@ -58,6 +58,7 @@ typedef struct CdcMapping
 
 	/* its target; NULL: the table goes to history only, and nothing below is set */
 	CdcTarget  *target;
+	CdcTarget  *versions;		/* of a mode with versions: the same, with a key that tells them apart; or NULL */
 	char	   *trouble;		/* why rows of the source must not be written to it, as a sentence
 								 * without its full stop; NULL: they may */
 	char	   *remedy;			/* a statement that ends the trouble; NULL: none is known */

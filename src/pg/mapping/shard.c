@@ -165,6 +165,8 @@ cdc_shard_check(const CdcSubscription *sub, const CdcMappingSpec *spec, CdcTarge
 		check_apart(mapping);
 	if (was_there && cdc_fills_compute(spec->columns))
 		cdc_claim_rows(sub, spec->source_table, spec->target, rows, mapping->target->own_rows);
+	if (was_there)
+		cdc_mode_check_numbers(mapping->shape, sub, mapping->target->name, mapping->target->own_rows);
 	if (computes)
 		shard = shard_of(mapping);
 	MemoryContextSwitchTo(old);

@@ -63,7 +63,7 @@ static const char *const ssl_modes[] = {
  */
 static const char *const zero_date_words[] = {"null", "error", "-infinity", NULL};
 static const char *const nul_words[] = {"error", "strip", NULL};
-static const char *const target_mode_words[] = {"replica", "soft_delete", "append", NULL};
+static const char *const target_mode_words[] = {"replica", "soft_delete", "append", "scd2", NULL};
 static const char *const conflict_words[] = {"error", "overwrite", NULL};
 static const char *const xa_unknown_words[] = {"error", "log", NULL};
 static const char *const format_words[] = {"message", "json", NULL};

@@ -94,7 +94,8 @@ typedef enum CdcTargetMode
 {
 	CDC_TARGET_REPLICA,
 	CDC_TARGET_SOFT_DELETE,
-	CDC_TARGET_APPEND
+	CDC_TARGET_APPEND,
+	CDC_TARGET_SCD2
 } CdcTargetMode;
 
 /* cdc.subscription_table.options, with what the subscription's say where they say nothing. */

@@ -150,6 +150,12 @@ check_mode(const CdcPast *past)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("target %s has mode \"append\"", past->target),
 				 errhint("SELECT * FROM %s WHERE _cdc_seq <= ...; shows it as it was.", past->target)));
+	if (strcmp(past->table->mode, "scd2") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("target %s has mode \"scd2\"", past->target),
+				 errhint("SELECT * FROM %s WHERE _cdc_valid_from <= ... AND (_cdc_valid_to > ... OR _cdc_current); shows it as it was.",
+						 past->target)));
 	if (strcmp(past->table->mode, "replica") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

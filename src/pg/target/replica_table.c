@@ -264,11 +264,8 @@ key_columns(const CdcTable *table, const CdcReplicaSpec *spec, const Mapped *map
 	int			i;
 	int			j;
 
-	for (i = 0; i < shape->ncolumns; i++)
-		if (shape->columns[i].in_key)
-			key = lappend(key, (char *) shape->columns[i].name);
-	if (key != NIL)
-		return key;
+	if (shape->own_key)
+		return cdc_mode_key(shape);
 	for (i = 0; i < spec->nkey; i++)
 	{
 		if (find_mapped(mapped, n, spec->key[i]) == NULL)
@@ -381,7 +378,7 @@ create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcR
 	const CdcModeShape *shape = cdc_mode_shape(spec->mode);
 	StringInfoData sql;
 	ListCell   *lc;
-	const char *comma = "";
+	char	   *names = "";
 	int			i;
 
 	initStringInfo(&sql);
@@ -396,20 +393,17 @@ create_target(const CdcSubscription *sub, const CdcReplicaSpec *spec, const CdcR
 	}
 	for (i = 0; i < shape->ncolumns; i++)
 		appendStringInfo(&sql, ", %s %s", shape->columns[i].name, shape->columns[i].definition);
+	foreach(lc, key)
+		names = psprintf("%s%s%s", names, names[0] != '\0' ? ", " : "", quote_identifier(lfirst(lc)));
 	if (key != NIL)
-	{
-		appendStringInfoString(&sql, ", PRIMARY KEY (");
-		foreach(lc, key)
-		{
-			appendStringInfo(&sql, "%s%s", comma, quote_identifier(lfirst(lc)));
-			comma = ", ";
-		}
-		appendStringInfoChar(&sql, ')');
-	}
+		appendStringInfo(&sql, ", PRIMARY KEY (%s%s%s)", names, shape->versions ? ", " : "",
+						 shape->versions ? (char *) linitial(cdc_mode_key(shape)) : "");
 	appendStringInfoChar(&sql, ')');
 #if CDC_HAVE_DISTRIBUTION
 	if (key == NIL)
 		appendStringInfoString(&sql, " DISTRIBUTED RANDOMLY");
+	else if (shape->versions)
+		appendStringInfo(&sql, " DISTRIBUTED BY (%s)", names);
 #endif
 
 	cdc_spi_command(sql.data);

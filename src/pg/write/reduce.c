@@ -259,6 +259,8 @@ cdc_reduce_settle(CdcWork *work, CdcTargetRun *run)
 void
 cdc_reduce_close(CdcWork *work, CdcTargetRun *run)
 {
+	if (run->written != NULL)
+		cdc_reduce_close(work, run->written);
 	if (run->state != NULL)
 		run->backend->close(work, run);
 }
@@ -451,6 +453,8 @@ cdc_reduce_flush(CdcWork *work, CdcTargetRun *run)
 	CdcAtHand	at = work->at;
 	CdcWriterUser user;
 
+	if (run->written != NULL)
+		cdc_reduce_flush(work, run->written);
 	if (run->nentries == 0)
 		return;
 	work->at.data = NULL;

@@ -68,6 +68,19 @@ cdc_surprise_surplus(CdcTargetRun *run, const CdcEntry *entry, int64 rows)
 	run->surprise.surplus += rows;
 }
 
+void
+cdc_surprise_absent(CdcWork *work, CdcTargetRun *run)
+{
+	if (run->surprised == NULL)
+		return;
+	memset(&run->surprise, 0, sizeof(run->surprise));
+	run->surprise.place = work->at.place;
+	run->surprise.missing = 1;
+	run->first_seq = work->at.place.seq;
+	run->surprised(work, run);
+	memset(&run->surprise, 0, sizeof(run->surprise));
+}
+
 CdcExpectations
 cdc_surprise_expected(CdcEntry *const *entries, int n)
 {

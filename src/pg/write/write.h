@@ -132,6 +132,10 @@ typedef struct CdcTargetRun
 	/* told of that behind a flush; or NULL */
 	void		(*surprised) (CdcWork *work, struct CdcTargetRun *run);
 
+	/* of a target with versions: what writes its rows, and what is known of them, see versions.h; or NULL */
+	struct CdcTargetRun *written;
+	struct CdcVersions *versions;
+
 	/* what was collected since the last flush */
 	MemoryContext batch;		/* of all that; reset by each flush */
 	int64		first_seq;		/* of the first event */
@@ -227,6 +231,9 @@ extern void cdc_truncate_target(CdcWork *work, CdcTargetRun *run);
 /* So many rows of the entry, which is being written, are missing or are surplus. */
 extern void cdc_surprise_missing(CdcTargetRun *run, const CdcEntry *entry, int64 rows);
 extern void cdc_surprise_surplus(CdcTargetRun *run, const CdcEntry *entry, int64 rows);
+
+/* The row of the event at hand, which is there by the event, is missing; tells it at once. */
+extern void cdc_surprise_absent(CdcWork *work, CdcTargetRun *run);
 
 /*
  * The same where n entries were written at once, of which some rows were found and some not.
