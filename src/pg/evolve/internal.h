@@ -95,6 +95,9 @@ extern void cdc_evolve_add_key(CdcEvolve *e);
 extern bool cdc_evolve_key_differs(const CdcEvolve *e);
 extern void cdc_evolve_drop_any_key(CdcEvolve *e);
 
+/* The actions of ALTER TABLE that make its primary key that of after; NULL: it lacks a column of it. */
+extern char *cdc_evolve_key_actions(const CdcEvolve *e);
+
 /* ---- column.c ---- */
 
 /* What the target has of a column's name: its type; target becomes NULL where it has none. */

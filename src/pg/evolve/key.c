@@ -349,24 +349,46 @@ partitions_allow(const CdcEvolve *e, List *key)
 	return allowed;
 }
 
+/* "ADD PRIMARY KEY (...)", with what the target's mode adds to it. */
+static char *
+add_action(const CdcEvolve *e, List *key)
+{
+	const CdcModeShape *shape = cdc_mode_shape(e->out->table->mode);
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "ADD PRIMARY KEY (");
+	foreach(lc, key)
+		appendStringInfo(&sql, "%s%s", lc == list_head(key) ? "" : ", ", quote_identifier(lfirst(lc)));
+	if (shape->versions)
+		appendStringInfo(&sql, ", %s", (char *) linitial(cdc_mode_key(shape)));
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
 void
 cdc_evolve_add_key(CdcEvolve *e)
 {
 	List	   *present;
 	List	   *after = key_targets(e, false);
-	const CdcModeShape *shape = cdc_mode_shape(e->out->table->mode);
-	StringInfoData sql;
-	ListCell   *lc;
 
 	if (after == NIL || OidIsValid(primary_key(e, &present)) || !distribute_by_key(e, after) ||
 		!key_fits(e) || !partitions_allow(e, after))
 		return;
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "ALTER TABLE %s ADD PRIMARY KEY (", e->target);
-	foreach(lc, after)
-		appendStringInfo(&sql, "%s%s", lc == list_head(after) ? "" : ", ", quote_identifier(lfirst(lc)));
-	if (shape->versions)
-		appendStringInfo(&sql, ", %s", (char *) linitial(cdc_mode_key(shape)));
-	appendStringInfoChar(&sql, ')');
-	cdc_evolve_run(e, sql.data);
+	cdc_evolve_run(e, psprintf("ALTER TABLE %s %s", e->target, add_action(e, after)));
+}
+
+char *
+cdc_evolve_key_actions(const CdcEvolve *e)
+{
+	List	   *present;
+	List	   *after = key_targets(e, false);
+	Oid			index = primary_key(e, &present);
+
+	if (after == NIL)
+		return NULL;
+	return psprintf("%s%s%s%s", OidIsValid(index) ? "DROP CONSTRAINT " : "",
+					OidIsValid(index) ? quote_identifier(get_rel_name(index)) : "",
+					OidIsValid(index) ? ", " : "", add_action(e, after));
 }

@@ -162,6 +162,8 @@ cannot_empty(const CdcEvolve *e, bool other_key)
 	int			i;
 
 	initStringInfo(&actions);
+	if (other_key && cdc_evolve_key_actions(e) != NULL)
+		appendStringInfo(&actions, " %s", cdc_evolve_key_actions(e));
 	for (i = 0; !e->shared && i < e->ncolumns; i++)
 	{
 		const CdcEvolveColumn *column = &e->columns[i];

@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/write/versions.h"
+#include "pg/write/version_rows.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
