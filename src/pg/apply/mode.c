@@ -16,7 +16,7 @@
  * the source's key has a row before its own that the former key was deleted: the last row of each
  * key tells whether it is there.
  *
- * scd2: each row of the target is a version of a row of the source, see write/versions.c.  Which
+ * scd2: each row of the target is a version of a row of the source, see versions/versions.c.  Which
  * events are of one source transaction is found out here: a history that is read for one
  * table does not show the end of each.
  *
@@ -33,7 +33,7 @@
 #include "pg/catalog/spi.h"
 #include "pg/datum/jsonb_view.h"
 #include "pg/progress/known.h"
-#include "pg/write/versions.h"
+#include "pg/versions/versions.h"
 
 /* ------------------------------------------------------------------------
  * soft_delete

@@ -22,7 +22,7 @@
 #include "pg/history/hole.h"
 #include "pg/process/shmem.h"
 #include "pg/target/key.h"
-#include "pg/write/versions.h"
+#include "pg/versions/versions.h"
 
 /*
  * Where open queries are dear, the scan's is closed once back-ends were called so often

@@ -27,7 +27,7 @@
 #include "pg/options/option_json.h"
 #include "pg/target/shape.h"
 #include "pg/target/storage.h"
-#include "pg/write/versions.h"
+#include "pg/versions/versions.h"
 
 /* Events of a few source tables take turns: so many are looked through before the cache. */
 #define LOOK_THROUGH	16

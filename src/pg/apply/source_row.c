@@ -197,7 +197,7 @@ cdc_source_row_of_mode(const CdcSourceRow *row, const CdcMappedColumn *col, bool
 		case CDC_MODE_FILLS_CURRENT:
 		case CDC_MODE_FILLS_END_OP:
 		case CDC_MODE_FILLS_END_SEQ:
-			/* versions of before tell, see write/versions.h */
+			/* versions of before tell, see versions/versions.h */
 			*isnull = true;
 			break;
 	}

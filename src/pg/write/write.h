@@ -132,7 +132,7 @@ typedef struct CdcTargetRun
 	/* told of that behind a flush; or NULL */
 	void		(*surprised) (CdcWork *work, struct CdcTargetRun *run);
 
-	/* of a target with versions: what writes its rows, and what is known of them, see versions.h; or NULL */
+	/* of a target with versions: what writes its rows, and what is known of them, see versions/versions.h; or NULL */
 	struct CdcTargetRun *written;
 	struct CdcVersions *versions;
 

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
- * version_rows.h
+ * rows.h
  *	  The newest versions of rows of the source, see versions.h: read, kept in memory, written.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_WRITE_VERSION_ROWS_H
-#define CDC_PG_WRITE_VERSION_ROWS_H
+#ifndef CDC_PG_VERSIONS_ROWS_H
+#define CDC_PG_VERSIONS_ROWS_H
 
 #include "pg/write/write.h"
 #include "datatype/timestamp.h"
@@ -95,4 +95,4 @@ extern void cdc_version_write(CdcVersions *versions, const CdcVersion *version, 
 extern void cdc_version_write_end(CdcVersions *versions, const CdcVersionedRow *row, const CdcVersion *version);
 extern void cdc_version_delete(CdcVersions *versions, const CdcVersionedRow *row, const CdcVersion *version);
 
-#endif							/* CDC_PG_WRITE_VERSION_ROWS_H */
+#endif							/* CDC_PG_VERSIONS_ROWS_H */

@@ -8,14 +8,14 @@
  *	  one, CdcTargetRun.written, whose key is both, by the same back-ends as any other.
  *
  *	  versions.c		what an event makes of a row's versions
- *	  version_rows.c	the newest versions of rows: read, kept in memory, written
+ *	  rows.c			the newest versions of rows: read, kept in memory, written
  *
  *-------------------------------------------------------------------------
  */
-#ifndef CDC_PG_WRITE_VERSIONS_H
-#define CDC_PG_WRITE_VERSIONS_H
+#ifndef CDC_PG_VERSIONS_VERSIONS_H
+#define CDC_PG_VERSIONS_VERSIONS_H
 
-#include "pg/write/version_rows.h"
+#include "pg/versions/rows.h"
 
 /*
  * Makes run, of a target with that mode, one whose versions are written through written.  Both
@@ -47,4 +47,4 @@ extern bool cdc_versions_current(CdcTargetRun *run, const Datum *key, const bool
 /* At the end of a run: what was written counts as the run's. */
 extern void cdc_versions_count(CdcTargetRun *run);
 
-#endif							/* CDC_PG_WRITE_VERSIONS_H */
+#endif							/* CDC_PG_VERSIONS_VERSIONS_H */

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * version_rows.c
+ * rows.c
  *	  The newest versions of rows of the source: read from the target, kept in memory as they
  *	  will be once all is written, and given to the run that writes them.
  *
@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/write/version_rows.h"
+#include "pg/versions/rows.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -26,7 +26,6 @@
 #include "pg/base/compat_executor.h"
 #include "pg/catalog/spi.h"
 #include "pg/target/key.h"
-#include "pg/write/sql_internal.h"
 
 /* Memory for versions that are kept, in bytes, and what one takes beside its values. */
 #define KEPT_BYTES		(16 * 1024 * 1024)

@@ -25,14 +25,13 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg/write/versions.h"
+#include "pg/versions/versions.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
