@@ -313,6 +313,41 @@ subtest 'mappings' => sub {
 	$cluster->call('drop_subscription', name => $db, drop_history => \'true');
 };
 
+subtest 'several source tables in one target' => sub {
+	$source->do('CREATE DATABASE shards', map { ("CREATE TABLE shards.$_ (id int PRIMARY KEY, v int)", "INSERT INTO shards.$_ VALUES (1, 1), (2, 2)") } qw(a b));
+	$cluster->do('CREATE SCHEMA shards');
+	$cluster->subscribe('shards', 'mariadb', undef, tables => ['shards.nothing'], enabled => \'false');
+	$cluster->call('add_table', subscription => 'shards', source_table => "shards.$_", target => 'shards.all', mode => 'scd2', columns => qq({"shard": {"value": "$_"}, "id": "id", "v": "v"}), key => '{shard,id}') for qw(a b);
+	pump('shards') for 1 .. 2;
+	$source->do('UPDATE shards.a SET v = 10 WHERE id = 1', 'DELETE FROM shards.b WHERE id = 1', 'TRUNCATE shards.a', 'INSERT INTO shards.a VALUES (2, 20)', 'UPDATE shards.b SET v = 4 WHERE id = 2');
+	pump('shards');
+	my $all = 'SELECT shard, id, v, _cdc_op, _cdc_end_op FROM shards.all ORDER BY shard, id, _cdc_seq';
+	my $wanted = "a|1|1|r|u\na|1|10|u|t\na|2|2|r|t\na|2|20|c|-\nb|1|1|r|d\nb|2|2|r|u\nb|2|4|u|-";
+	is(content($cluster, $all), $wanted, 'each has its own versions');
+	$cluster->call('resync_table', subscription => 'shards', source_table => 'shards.a');
+	pump('shards') for 1 .. 2;
+	is(content($cluster, $all), $wanted, '... which a copy of one leaves');
+	is($cluster->value(q{SELECT count(*) FROM cdc.verify('shards') WHERE kind <> 'equal'}), 0, '... and verify finds equal');
+	$cluster->call('drop_subscription', name => 'shards', drop_history => \'true');
+};
+
+subtest 'events that cannot be applied' => sub {
+	my $db = 'aside';
+	make($source, $db, 4);
+	$cluster->subscribe($db, 'mariadb', $db, tables => ["$db.*"], options => '{"target_mode": "scd2", "on_error": "log"}', enabled => \'false');
+	pump($db);
+	$cluster->do("ALTER TABLE $db.t ADD CHECK (v <> 13)");
+	commit($source, "$db.t", "UPDATE $db.t SET v = $_ WHERE id = 2", "UPDATE $db.t SET v = $_ WHERE id = 3") for 12 .. 14;
+	commit($source, "$db.t", "UPDATE $db.t SET v = 20 WHERE id = 1", "DELETE FROM $db.t WHERE id = 3");
+	pump($db) for 1 .. 2;
+	is(text_of(versions_of("$db.t", qw(v w))), "1: 1|a > 20|a\n2: 2|a > 12|a\n3: 3|a > 12|a\n4: 4|a\n", 'what cannot be is put aside, with what comes behind it');
+	$cluster->do("ALTER TABLE $db.t DROP CONSTRAINT t_v_check", "SELECT cdc.retry_errors('$db')");
+	pump($db);
+	versions_ok("$db.t", "$db.t", 'tried again');
+	is($cluster->value("SELECT count(*) FROM cdc.error WHERE subscription = '$db'"), 0, 'no error is left');
+	$cluster->call('drop_subscription', name => $db, drop_history => \'true');
+};
+
 subtest 'schema changes' => sub {
 	my $db = 'shapes';
 	make($source, $db, 3);
