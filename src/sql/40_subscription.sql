@@ -92,6 +92,7 @@ COMMENT ON FUNCTION cdc.add_table(text, text, text, text, text[], jsonb, text, b
 -- null: all, under their names), another row_filter (an empty one: all rows) or another target: the target's rows are made anew, from the history (Kafka; unless from_history is
 -- false: then what comes is written so) or by a new copy.  An empty key: the table has none.
 -- of_target: which of the source table's targets; null: options of all, or the only one.
+-- mode: of a target that stays, from replica to soft_delete or scd2, or from soft_delete to replica.
 CREATE FUNCTION cdc.alter_table(
     subscription text,
     source_table text,
@@ -101,12 +102,13 @@ CREATE FUNCTION cdc.alter_table(
     target text DEFAULT NULL,
     from_history boolean DEFAULT true,
     row_filter text DEFAULT NULL,
-    of_target text DEFAULT NULL)
+    of_target text DEFAULT NULL,
+    mode text DEFAULT NULL)
 RETURNS void
 LANGUAGE C VOLATILE AS 'MODULE_PATHNAME', 'cdc_alter_table';
 
-COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb, text[], jsonb, text, boolean, text, text) IS
-    'changes key, columns, row filter, target or options of a source table, in place';
+COMMENT ON FUNCTION cdc.alter_table(text, text, jsonb, text[], jsonb, text, boolean, text, text, text) IS
+    'changes key, columns, row filter, target, mode or options of a source table, in place';
 
 -- Kafka: a name or pattern of topics more.
 CREATE FUNCTION cdc.add_topic(subscription text, topic text, start_position text DEFAULT NULL) RETURNS void

@@ -211,7 +211,7 @@ my %elsewhere = map { $_ => 1 } (
 	'registry.c count_discovered', 'registry.c leave_out', 'registry.c cdc_registry_add_gone', 'registry.c cdc_registry_add', 'registry.c cdc_split_table_name',
 	'replica_table.c cdc_replica_ensure', 'replica_table.c map_given', 'replica_table.c check_columns', 'computed.c check_fixed',
 	'shard.c cdc_shard_check', 'shard.c check_apart', 'run_target.c replayed_source', 'replay.c cdc_replay', 'partition.c refuse_unpartitioned', 'hole.c cdc_history_check_purged', 'mode_shape.c cdc_mode_check_table', 'mapping.c mode_trouble', 'mapping.c check_mapped_names', 'replica_table.c check_mode_names', 'replica_table.c refuse_keyless',    # 104
-	'mode_shape.c cdc_mode_check_numbers',    # 112
+	'mode_shape.c cdc_mode_check_numbers', 'table_register.c cdc_check_mode_change',    # 112
 	map { "mode.c cdc_apply_mode_$_" } qw(of_argument of_table));
 
 if (!$ENV{CDC_HINTS})

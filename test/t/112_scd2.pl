@@ -378,6 +378,65 @@ subtest 'schema changes' => sub {
 	$cluster->call('drop_subscription', name => $db, drop_history => \'true');
 };
 
+subtest 'another mode' => sub {
+	my $db = 'become';
+	make($source, $db, 5);
+	$cluster->subscribe($db, 'mariadb', $db, tables => ["$db.*"]);
+	$cluster->catch_up($db);
+	my $sql = sub { my ($mode, %more) = @_; return $cluster->call_sql('alter_table', subscription => $db, source_table => "$db.t", mode => $mode, %more) };
+	my $ready = sub { $cluster->poll("SELECT state::text FROM cdc.stat_table WHERE source_table = '$db.t'", 'r'); $cluster->catch_up($db); return };
+	my $typed = sub {
+		my ($mode) = @_;
+		my $error = $cluster->error_of($sql->($mode));
+		like($error, qr/has not the columns of mode "$mode".*HINT:  ALTER TABLE .*;/s, "to $mode: what the target lacks");
+		$cluster->do($error =~ /HINT:  (ALTER TABLE .*?;)/);
+		is($cluster->error_of($sql->($mode)), '', '... is typed');
+		return;
+	};
+	like($cluster->error_of($sql->('latest')), qr/invalid mode "latest".*replica, soft_delete, append, scd2/s, 'a mode that is none');
+	$typed->('soft_delete');
+	change($source, "$db.t", 5);
+	$cluster->kill_worker($db, 'apply');
+	change($source, "$db.t", 5);
+	$ready->();
+	$source->do("INSERT IGNORE INTO $db.t VALUES (1, 1, 'one'), (2, 2, 'two')", "DELETE FROM $db.t WHERE id = 1");
+	$cluster->catch_up($db);
+	is(content($cluster, "SELECT id, v, w FROM $db.t WHERE NOT _cdc_deleted ORDER BY id"), content($source, "SELECT * FROM $db.t ORDER BY id"), 'soft_delete: rows');
+	is($cluster->value("SELECT _cdc_deleted FROM $db.t WHERE id = 1"), 1, '... and what has gone stays');
+
+	# events, and versions, are another table's
+	my %other = (append => 'journal', scd2 => 'versions');
+	for my $mode (sort keys %other)
+	{
+		my $error = $cluster->error_of($sql->($mode));
+		like($error, qr/target $db.t of mode "soft_delete" cannot become one of mode "$mode".*HINT: .*target := '$db.t_$mode'\);/s, "to $mode: refused");
+	}
+
+	is($cluster->error_of($sql->('replica')), '', 'to replica');
+	change($source, "$db.t", 5);
+	$cluster->kill_worker($db, 'pull');
+	$ready->();
+	is(content($cluster, "SELECT id, v, w FROM $db.t ORDER BY id"), content($source, "SELECT * FROM $db.t ORDER BY id"), '... and what was marked has gone');
+
+	$cluster->do("ALTER TABLE $db.t DROP COLUMN _cdc_deleted, DROP COLUMN _cdc_seq, DROP COLUMN _cdc_source_ts");
+	$typed->('scd2');
+	$ready->();
+	is($cluster->value("SELECT count(*) FROM $db.t WHERE _cdc_seq <> 0 OR NOT _cdc_current"), 0, '... and changes no row');
+	look($source, "$db.t");
+	$model{"$db.t"} = { map { ($_ => [ $model{"$db.t"}{$_}[-1] ]) } grep { defined $model{"$db.t"}{$_}[-1] } keys %{ $model{"$db.t"} } };
+	change($source, "$db.t", 10);
+	$cluster->kill_worker($db, 'apply');
+	change($source, "$db.t", 10);
+	$cluster->catch_up($db);
+	versions_ok("$db.t", "$db.t", 'versions from there on');
+	my $error = $cluster->error_of($sql->('append'));
+	like($error, qr/target $db.t of mode "scd2" cannot become one of mode "append".*HINT:  .*(SELECT .*;)/s, 'to append: refused');
+	$cluster->do($error =~ /HINT:  .*?(SELECT .*?;)/);
+	$ready->();
+	is(content($cluster, "SELECT id, v, w FROM $db.t_append WHERE _cdc_op = 'r' ORDER BY id"), content($source, "SELECT * FROM $db.t ORDER BY id"), '... what its hint says is done');
+	$cluster->call('drop_subscription', name => $db, drop_history => \'true');
+};
+
 subtest 'targets that are refused' => sub {
 	$source->do('CREATE DATABASE no', 'CREATE TABLE no.bag (id int, v int)', 'CREATE TABLE no.t (id int PRIMARY KEY, v int)', 'INSERT INTO no.t VALUES (1, 1), (2, 2)');
 	$cluster->do('CREATE SCHEMA no', 'CREATE TABLE no.t (id int PRIMARY KEY, v int UNIQUE)', 'INSERT INTO no.t VALUES (1, 1), (2, 1002)');

@@ -63,6 +63,13 @@ typedef struct CdcTableRequest
  */
 extern char *cdc_register_table(CdcSubscription *sub, const CdcTableRequest *request);
 
+/*
+ * ERROR where the rows of the target, which stays, are not what rows of the other mode begin with: events are no
+ * rows of the source, and neither are rows that it has not any more, or several versions of one.
+ */
+extern void cdc_check_mode_change(const CdcSubscription *sub, const CdcSubscriptionTable *table,
+								  const CdcReplicaSpec *given);
+
 /* ERROR where the option copy_mode does not fit the subscription's kind of source. */
 extern void cdc_check_copy_mode(const CdcSubscription *sub, const CdcSubscriptionOptions *opt);
 

@@ -370,7 +370,7 @@ store_options(const CdcSubscription *sub, const char *name, const Jsonb *options
 static inline bool
 alters_shape(FunctionCallInfo fcinfo)
 {
-	return !PG_ARGISNULL(3) || !PG_ARGISNULL(4) || !PG_ARGISNULL(5) || !PG_ARGISNULL(7);
+	return !PG_ARGISNULL(3) || !PG_ARGISNULL(4) || !PG_ARGISNULL(5) || !PG_ARGISNULL(7) || !PG_ARGISNULL(9);
 }
 
 /* The table as it is registered, with what the arguments say differently. */
@@ -390,6 +390,8 @@ read_alteration(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 	given->columns = table->columns;
 	given->row_filter = table->row_filter;
 	given->rows = CDC_ROWS_ERROR;
+	if (!PG_ARGISNULL(9))
+		given->mode = cdc_apply_mode_of_argument(text_to_cstring(PG_GETARG_TEXT_PP(9)))->name;
 	if (!PG_ARGISNULL(3))
 		given->key = cdc_argument_strings(PG_GETARG_DATUM(3), "key", &given->nkey);
 	if (!PG_ARGISNULL(4))
@@ -414,11 +416,14 @@ read_alteration(FunctionCallInfo fcinfo, const CdcSubscription *sub,
 						 quote_literal_cstr(sub->name), quote_literal_cstr(table->name))));
 	if (present != NULL &&
 		strcmp(present, quote_qualified_identifier(given->schema, given->name)) == 0)
+	{
+		cdc_check_mode_change(sub, table, given);
 		given->rows = !request->from_history && sub->kind == CDC_SERVER_KAFKA ? CDC_ROWS_KEEP :
 			CDC_ROWS_REPLACE;
+	}
 }
 
-/* Registers the table anew, with another key, columns, row filter or target. */
+/* Registers the table anew, with another key, columns, row filter, target or mode. */
 static void
 alter_shape(FunctionCallInfo fcinfo, CdcSubscription *sub,
 			const CdcSubscriptionTable *table, const Jsonb *options)

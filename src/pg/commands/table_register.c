@@ -9,6 +9,7 @@
 #include "pg/commands/subscription_internal.h"
 
 #include "catalog/namespace.h"
+#include "mb/pg_wchar.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -23,9 +24,32 @@
 #include "pg/options/option_json.h"
 #include "pg/pull/source_kind.h"
 #include "pg/target/claim.h"
+#include "pg/target/mode_shape.h"
 #include "pg/target/target.h"
 #include "pg/expression/fill.h"
 #include "pg/mapping/shard.h"
+
+void
+cdc_check_mode_change(const CdcSubscription *sub, const CdcSubscriptionTable *table, const CdcReplicaSpec *given)
+{
+	const CdcModeShape *before = cdc_mode_shape(table->mode);
+	const CdcModeShape *after = cdc_mode_shape(given->mode);
+	char	   *other;
+
+	if (before == after || (before->ncolumns == 0 && !after->own_key) ||
+		(after->ncolumns == 0 && !before->own_key && !before->versions))
+		return;
+	other = quote_qualified_identifier(given->schema, psprintf("%.*s_%s", pg_mbcliplen(given->name, strlen(given->name), NAMEDATALEN - 14),
+															   given->name, after->name));
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("target %s of mode \"%s\" cannot become one of mode \"%s\"",
+					quote_qualified_identifier(given->schema, given->name), before->name, after->name),
+			 errdetail("Its rows are not what such a target begins with."),
+			 errhint("Let another table be the target, which is made where it is not there: SELECT cdc.alter_table(%s, %s, mode := %s, target := %s);",
+					 quote_literal_cstr(sub->name), quote_literal_cstr(table->name), quote_literal_cstr(after->name),
+					 quote_literal_cstr(other))));
+}
 
 /* The target that is asked for: its name, and whether there is such a table. */
 static char *
