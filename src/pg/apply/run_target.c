@@ -78,7 +78,8 @@ target_run(CdcApply *apply, const CdcMapping *mapping)
 	if (mapping->versions != NULL)
 	{
 		mapping->versions->own_rows = mapping->target->own_rows;
-		cdc_versions_open(&apply->work, run, new_target_run(apply, mapping->versions, mode));
+		cdc_versions_open(&apply->work, run, new_target_run(apply, mapping->versions, mode),
+						  Min(apply->sub->opt.apply_memory_limit, CDC_VERSIONS_BYTES));
 	}
 	return run;
 }

@@ -27,8 +27,7 @@
 #include "pg/catalog/spi.h"
 #include "pg/target/key.h"
 
-/* Memory for versions that are kept, in bytes, and what one takes beside its values. */
-#define KEPT_BYTES		(16 * 1024 * 1024)
+/* What a row takes beside its values, in bytes. */
 #define KEPT_OVERHEAD	200
 
 #define FIRST_BUCKETS	256
@@ -332,7 +331,7 @@ cdc_version_row(CdcVersions *versions, const Datum *key, const bool *key_nulls)
 	uint32		hash = cdc_key_hash(target, key, key_nulls);
 	CdcVersionedRow *row = NULL;
 
-	if (versions->bytes > KEPT_BYTES)
+	if (versions->bytes > versions->limit)
 	{
 		cdc_reduce_flush(versions->work, versions->written);
 		cdc_version_rows_forget(versions);

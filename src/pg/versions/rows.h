@@ -73,6 +73,7 @@ typedef struct CdcVersions
 	uint32		nbuckets;
 	uint32		nrows;
 	size_t		bytes;
+	size_t		limit;			/* of bytes */
 	bool		asked;			/* the following is known: */
 	bool		whole;			/* the target has no row that is not here */
 } CdcVersions;

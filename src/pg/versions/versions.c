@@ -335,7 +335,8 @@ cdc_versions_current(CdcTargetRun *run, const Datum *key, const bool *key_nulls,
 
 	if (version == NULL)
 		return false;
-	heap_deform_tuple(version->tuple, run->target->desc, values, nulls);
+	/* the next row that is looked at may have all of them forgotten */
+	heap_deform_tuple(heap_copytuple(version->tuple), run->target->desc, values, nulls);
 	return true;
 }
 
@@ -401,7 +402,7 @@ place_of(const CdcTarget *target, const char *name)
 }
 
 void
-cdc_versions_open(CdcWork *work, CdcTargetRun *run, CdcTargetRun *written)
+cdc_versions_open(CdcWork *work, CdcTargetRun *run, CdcTargetRun *written, size_t limit)
 {
 	CdcVersions *versions = palloc0(sizeof(CdcVersions));
 	const CdcTarget *target = run->target;
@@ -411,6 +412,7 @@ cdc_versions_open(CdcWork *work, CdcTargetRun *run, CdcTargetRun *written)
 	versions->work = work;
 	versions->run = run;
 	versions->written = written;
+	versions->limit = limit;
 	versions->columns.valid_from = place_of(target, "_cdc_valid_from");
 	versions->columns.valid_to = place_of(target, "_cdc_valid_to");
 	versions->columns.current = place_of(target, "_cdc_current");

@@ -17,11 +17,14 @@
 
 #include "pg/versions/rows.h"
 
+/* More memory for versions that are kept makes nothing faster. */
+#define CDC_VERSIONS_BYTES	(16 * 1024 * 1024)
+
 /*
  * Makes run, of a target with that mode, one whose versions are written through written.  Both
- * are of the same relation; in the run's memory context.
+ * are of the same relation; in the run's memory context.  limit: so many bytes for what is kept of them.
  */
-extern void cdc_versions_open(CdcWork *work, CdcTargetRun *run, CdcTargetRun *written);
+extern void cdc_versions_open(CdcWork *work, CdcTargetRun *run, CdcTargetRun *written, size_t limit);
 
 /*
  * The row has these values behind the event at hand (run->versions->event): a new version, unless it
@@ -39,7 +42,7 @@ extern void cdc_versions_end_all(CdcTargetRun *run);
 
 /*
  * The current version by the key in key and key_nulls, as it will be once all is written: false
- * when there is none.  values and nulls (by attribute) live as long as the run or the next call.
+ * when there is none.  values and nulls (by attribute) are palloc'ed copies.
  */
 extern bool cdc_versions_current(CdcTargetRun *run, const Datum *key, const bool *key_nulls,
 								 Datum *values, bool *nulls);
