@@ -187,6 +187,15 @@ key_argument(const CdcEvolve *e, const CdcTableDef *def)
 	return psprintf("key := %s", quote_literal_cstr(psprintf("{%s}", wanted_key(e, def))));
 }
 
+/* What the target's mode adds to the columns of a primary key. */
+static const char *
+modes_part(const CdcEvolve *e)
+{
+	const CdcModeShape *shape = cdc_mode_shape(e->out->table->mode);
+
+	return shape->versions ? psprintf(", %s", (char *) linitial(cdc_mode_key(shape))) : "";
+}
+
 /*
  * What gives the target the wider primary key that it has to have before the mapping can: where its own
  * one does not tell the rows apart, the first two that it takes for the same would be an error of all
@@ -198,15 +207,15 @@ key_first(const CdcEvolve *e, const CdcTableDef *def)
 	const CdcSubscriptionTable *table = e->out->table;
 	List	   *present;
 	List	   *own = NIL;
-	Oid			index = primary_key(e->relid, &present);
+	Oid			index = primary_key(e, &present);
 	int			k;
 
 	for (k = 0; k < table->nkey; k++)
 		own = lappend(own, table->key[k]);
 	if (!OidIsValid(index) || !same_names(present, own))
 		return NULL;
-	return psprintf("ALTER TABLE %s DROP CONSTRAINT %s, ADD PRIMARY KEY (%s); ", e->target,
-					quote_identifier(get_rel_name(index)), wanted_key(e, def));
+	return psprintf("ALTER TABLE %s DROP CONSTRAINT %s, ADD PRIMARY KEY (%s%s); ", e->target,
+					quote_identifier(get_rel_name(index)), wanted_key(e, def), modes_part(e));
 }
 
 char *
@@ -353,7 +362,6 @@ partitions_allow(const CdcEvolve *e, List *key)
 static char *
 add_action(const CdcEvolve *e, List *key)
 {
-	const CdcModeShape *shape = cdc_mode_shape(e->out->table->mode);
 	StringInfoData sql;
 	ListCell   *lc;
 
@@ -361,9 +369,7 @@ add_action(const CdcEvolve *e, List *key)
 	appendStringInfoString(&sql, "ADD PRIMARY KEY (");
 	foreach(lc, key)
 		appendStringInfo(&sql, "%s%s", lc == list_head(key) ? "" : ", ", quote_identifier(lfirst(lc)));
-	if (shape->versions)
-		appendStringInfo(&sql, ", %s", (char *) linitial(cdc_mode_key(shape)));
-	appendStringInfoChar(&sql, ')');
+	appendStringInfo(&sql, "%s)", modes_part(e));
 	return sql.data;
 }
 
