@@ -196,6 +196,23 @@ subtest 'unique indexes of the user, and no key' => sub {
 	follow('uk');
 	is($cluster->value(q{SELECT string_agg(id::text, ' ' ORDER BY id) FROM uk.t WHERE v = 'c'}), '5', 'with "overwrite" the later row stays');
 	like($cluster->value(q{SELECT detail FROM cdc.log WHERE subscription = 'uk' AND kind = 'conflict'}), qr/by key \(id, v\)=\(5, c\)/, '... and cdc.log says so');
+
+	# a copy without a key is of one moment
+	$cluster->do(q{SELECT cdc.alter_subscription('uk', '{"conflict": null, "on_error": "table"}')});
+	source_do(q{DELETE FROM uk.t WHERE id IN (1, 4)});
+	$cluster->do(q{SELECT cdc.resync_table('uk', 'uk.t')});
+	follow('uk') for 1 .. 3;
+	$same->('a copy onto rows with the same values');
+	is(state_of('uk', 'uk.t') =~ /^(.)/ && $1, 'r', '... ends ready');
+	source_do(q{INSERT INTO uk.t VALUES (6, 'a')});
+	$cluster->do('DROP INDEX uk.mine');
+	follow('uk');
+	$cluster->do('DELETE FROM uk.t WHERE id = 6', 'CREATE UNIQUE INDEX mine ON uk.t (v)', q{SELECT cdc.resync_table('uk', 'uk.t')});
+	follow('uk') for 1 .. 3;
+	like(state_of('uk', 'uk.t'), qr/^e .*two rows of target uk\.t have the same values in its unique index "mine"/s, 'two rows of a copy with the same values are an error');
+	$cluster->do('DROP INDEX uk.mine', q{SELECT cdc.resync_table('uk', 'uk.t')});
+	follow('uk') for 1 .. 3;
+	$same->('... and its remedy ends equal');
 };
 
 # Defaults and names that information_schema has not as text, or not as they were written.

@@ -186,8 +186,10 @@ apply_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 	CdcWriterUser user;
 
 	apply->work.at.source = run->source = source;
+	/* rows of a copy are of several moments, but for one without a key, which is of one */
 	run->overwrites = apply->sub->opt.conflict == CDC_CONFLICT_OVERWRITE ||
-		(run->target->row_by_row && apply->replay == NULL && cdc_run_is_ahead(apply, source, event->seq));
+		(run->target->row_by_row && !run->target->keyless && apply->replay == NULL &&
+		 cdc_run_is_ahead(apply, source, event->seq));
 	cdc_writer_begin(run, &user);
 	if (source->aside == NULL || !cdc_aside_take(apply, source, event))
 		write_event(apply, source, event);
