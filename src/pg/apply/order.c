@@ -304,6 +304,9 @@ cdc_order_event(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *ev
 		add_text(&own->partition, file);
 	}
 	memset(&own->order, 0, sizeof(own->order));
+	/* of others than inserts it is enough that the row is there, or gone */
+	if (!own->several && event->op != CDC_OP_INSERT)
+		return;
 	if (image->env != NULL)
 		(void) cdc_envelope_order(image->env, &own->order);
 	else if (!own->several)
@@ -396,7 +399,8 @@ cdc_order_keeps(CdcApply *apply, CdcSourceRun *source, char op, const JsonbConta
 	CdcHash128	key;
 	Seen	   *at;
 
-	if (own->file == NULL)
+	/* the row that an update changes was inserted, and is seen as such, or not at all */
+	if (own->file == NULL || (!own->several && op == CDC_OP_UPDATE && (old == NULL || !moves(source, op, old))))
 		return true;
 	key = hash_key(own, source->target->target, row->values, row->nulls);
 	at = find_seen(key);
