@@ -12,6 +12,7 @@
 #include "pg/publish/publish_internal.h"
 
 #include "envelope/doc_tree.h"
+#include "pg/base/compat_catalog.h"
 #include "pg/base/error.h"
 #include "pg/base/utf8.h"
 #include "pg/mapping/cache.h"
