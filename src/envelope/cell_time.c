@@ -27,11 +27,17 @@
 /* Any date that is worth to be looked at: half a million years. */
 #define FAR_DAYS		INT64_C(200000000)
 
-/* Infinite dates as the driver of PostgreSQL for Java counts them, and as Java writes the same. */
+/*
+ * Infinite dates as the driver of PostgreSQL for Java counts them, in milliseconds, and as Java writes the
+ * same.  Debezium's connector takes the same number for microseconds, and writes that moment in whatever
+ * unit the column has; what nanoseconds cannot count is the end of their range.  Dates alone it has as the
+ * ends of PostgreSQL's; -5877611-06-21 stood for infinity in its releases until lately, by mistake.
+ */
 #define INFINITE_FUTURE	INT64_C(9223372036825200000)
 #define INFINITE_PAST	(-INT64_C(9223372036832400000))
-#define INFINITE_FUTURE_TEXT	"+292278994-08-16T23:00:00Z"
-#define INFINITE_PAST_TEXT		"-292275055-05-16T23:00:00Z"
+#define INFINITE_FUTURE_DAY			INT64_C(2146033979) /* 5877611-06-21 */
+#define INFINITE_FUTURE_FORMER_DAY	(-INT64_C(2147472692))	/* -5877611-06-21 */
+#define INFINITE_PAST_DAY			(-INT64_C(2147472691))	/* -5877611-06-22 */
 
 /* Howard Hinnant's days_from_civil and its inverse, "chrono-compatible low-level date algorithms". */
 static int64_t
@@ -192,6 +198,77 @@ cdc_emit_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp)
 
 /* ---- dates that MySQL does not have ---- */
 
+/* Writes the infinite date that units since 1970 stand for; false: they stand for none. */
+static bool
+emit_infinite(CdcSink *sink, int64_t units, int64_t per_second, CdcStatus *st)
+{
+	int64_t		future = INFINITE_FUTURE;
+	int64_t		past = INFINITE_PAST;
+
+	if (per_second == 1000 && units > -INT64_C(1000000000000000000) && units < INT64_C(1000000000000000000))
+	{
+		future /= 1000;
+		past /= 1000;
+	}
+	else if (per_second == 1000000000)
+	{
+		future = INT64_MAX;
+		past = INT64_MIN;
+	}
+	if (units != future && units != past)
+		return false;
+	*st = units > 0 ? sink->ops->string(sink, "infinity", 8) : sink->ops->string(sink, "-infinity", 9);
+	return true;
+}
+
+/* The same of days. */
+static bool
+emit_infinite_day(CdcSink *sink, int64_t days, CdcStatus *st)
+{
+	if (days == INFINITE_FUTURE_DAY || days == INFINITE_FUTURE_FORMER_DAY)
+		*st = sink->ops->string(sink, "infinity", 8);
+	else if (days == INFINITE_PAST_DAY)
+		*st = sink->ops->string(sink, "-infinity", 9);
+	else
+		return false;
+	return true;
+}
+
+/* The same of such a text of Java's; only years of more than four digits, which have a sign, are looked at. */
+static bool
+emit_infinite_text(CdcSink *sink, CdcString text, CdcStatus *st)
+{
+	static const struct
+	{
+		const char *text;		/* up to the fraction of a second, or the zone */
+		bool		past;
+	}			infinite[] = {
+		{"+292278994-08-16T23:00:00", false}, {"-292275055-05-16T23:00:00", true},
+		{"+294247-01-10T04:00:25.2", false}, {"-290308-12-21T19:59:27.6", true},
+		{"+5877611-06-21", false}, {"-5877611-06-21", false}, {"-5877611-06-22", true}
+	};
+	const char *p;
+	size_t		i;
+	size_t		len;
+
+	if (text.len == 0 || (text.data[0] != '+' && text.data[0] != '-'))
+		return false;
+	for (i = 0; i < sizeof(infinite) / sizeof(infinite[0]); i++)
+	{
+		len = strlen(infinite[i].text);
+		if (text.len < len || memcmp(text.data, infinite[i].text, len) != 0)
+			continue;
+		/* behind it zeros of a fraction, and UTC */
+		for (p = text.data + len; p < text.data + text.len && (*p == '0' || *p == '.'); p++)
+			;
+		if (p < text.data + text.len && (*p != 'Z' || p + 1 != text.data + text.len))
+			continue;
+		*st = infinite[i].past ? sink->ops->string(sink, "-infinity", 9) : sink->ops->string(sink, "infinity", 8);
+		return true;
+	}
+	return false;
+}
+
 /* clock is what stands behind the date, with a space before it, or "". */
 static CdcStatus
 emit_far(CdcSink *sink, int64_t days, const char *clock)
@@ -213,16 +290,21 @@ emit_far(CdcSink *sink, int64_t days, const char *clock)
 CdcStatus
 cdc_emit_any_date(CdcSink *sink, int64_t days)
 {
-	CdcStatus	st = cdc_emit_date(sink, days);
+	CdcStatus	st;
 
+	if (emit_infinite_day(sink, days, &st))
+		return st;
+	st = cdc_emit_date(sink, days);
 	return st == CDC_ERR_VALUE ? emit_far(sink, days, "") : st;
 }
 
 CdcStatus
 cdc_emit_guessed_datetime(CdcSink *sink, int64_t units, int64_t per_second, int fsp)
 {
-	if (units == INFINITE_FUTURE || units == INFINITE_PAST)
-		return units > 0 ? sink->ops->string(sink, "infinity", 8) : sink->ops->string(sink, "-infinity", 9);
+	CdcStatus	st;
+
+	if (emit_infinite(sink, units, per_second, &st))
+		return st;
 	return emit_datetime(sink, units, per_second, fsp, false);
 }
 
@@ -468,10 +550,10 @@ cdc_emit_datetime_text(CdcSink *sink, CdcString text)
 	int			len;
 	int			digits;
 
-	if (cdc_string_is(text, INFINITE_FUTURE_TEXT))
-		return sink->ops->string(sink, "infinity", 8);
-	if (cdc_string_is(text, INFINITE_PAST_TEXT))
-		return sink->ops->string(sink, "-infinity", 9);
+	CdcStatus	st;
+
+	if (emit_infinite_text(sink, text, &st))
+		return st;
 	if (!parse_iso(text, &t) || fraction_digits(&t) > 9)
 		return sink->ops->string(sink, text.data, text.len);
 	if ((t.is_far || (t.year == 0 && t.has_zone)) && is_day(&t))

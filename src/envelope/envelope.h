@@ -179,6 +179,9 @@ extern bool cdc_envelope_order(const CdcEnvelope *env, CdcEnvelopeOrder *order);
  */
 extern bool cdc_envelope_order_is_before(const CdcEnvelopeOrder *a, const CdcEnvelopeOrder *b);
 
+/* Whether both are certainly of one change, such as the delete and the insert of a row that moves. */
+extern bool cdc_envelope_order_is_same(const CdcEnvelopeOrder *a, const CdcEnvelopeOrder *b);
+
 /* ---- rows ---- */
 
 /* What the receiver of a column expects, for messages that do not have the column's type. */

@@ -135,3 +135,9 @@ cdc_envelope_order_is_before(const CdcEnvelopeOrder *a, const CdcEnvelopeOrder *
 		return false;
 	return a->file != b->file ? a->file < b->file : a->at < b->at;
 }
+
+bool
+cdc_envelope_order_is_same(const CdcEnvelopeOrder *a, const CdcEnvelopeOrder *b)
+{
+	return a->known && b->known && a->log == b->log && a->us == b->us && a->file == b->file && a->at == b->at;
+}

@@ -91,6 +91,47 @@ subtest 'Debezium: deletes of which the tombstone is left' => sub {
 	is(list('SELECT count(*) FROM left_debezium.lines') . ' ' . list('SELECT id FROM left_debezium.orders ORDER BY 1'), '0 3 4', '... by the messages of deletes');
 };
 
+# Keys move when partitions are added: a tombstone's rows may be in another one.
+$cluster->forget;
+subtest 'a tombstone that is the first message of its partition' => sub {
+	my $row = sub { my ($id, $table) = @_; return [ qq({"id":$id}), qq({"id":$id,"v":"a","__table":"$table","__db":"shop"}) ] };
+	my $event = sub { my ($id, $table) = @_; return [ qq({"id":$id}), qq({"op":"c","before":null,"after":{"id":$id,"v":"a"},"ts_ms":1,"source":{"connector":"mysql","name":"srv","db":"shop","table":"$table","ts_ms":1}}) ] };
+	for my $case ([ 'debezium_flat', $row ], [ 'debezium', $event ])
+	{
+		my ($format, $of) = @$case;
+		my $s = "first_$format";
+		subscription($s, $format, partitions => 3);
+		$kafka->produce($s, [ map { $of->($_, 'orders') } 1 .. 3 ], partition => 0);
+		is(follow($s), '', "$format: rows");
+		$cluster->forget;
+		$kafka->produce($s, [ [ '{"id":1}', undef ] ], partition => 1);
+		is(follow($s), '', '... and a tombstone in another partition');
+		is(list("SELECT id FROM $s.orders ORDER BY 1") . '|' . list("SELECT DISTINCT source_table FROM $s.${s}_history WHERE source_table IS NOT NULL"), '2 3|shop.orders', '... is of the table of the topic');
+		$kafka->produce($s, [ $of->(1, 'lines') ], partition => 0);
+		$kafka->produce($s, [ [ '{"id":2}', undef ] ], partition => 2) if follow($s) eq '';
+		my $error = follow($s) . follow($s);
+		$format eq 'debezium' ? is($error, '', '... where they are several, the messages of deletes tell') :
+		  like($error, qr/a row was deleted, and the message does not tell of which table/, '... where they are several, an error');
+	}
+};
+
+# Both halves of one change stand at one place of the source's log.
+$cluster->forget;
+subtest 'a row that moves to another message key' => sub {
+	my $half = sub { my ($op, $cat, $pos) = @_; my $image = qq({"id":1,"cat":"$cat"}); return [ qq({"id":1}), sprintf('{"before":%s,"after":%s,"op":"%s","ts_ms":1,"source":{"connector":"mysql","name":"srv","db":"shop","table":"t","ts_ms":1,"file":"b.000001","pos":%d}}', $op eq 'd' ? $image : 'null', $op eq 'd' ? 'null' : $image, $op, $pos) ] };
+	subscription('moved', 'debezium', partitions => 2, first => ['CREATE TABLE moved.t (id int PRIMARY KEY, cat text)']);
+	for my $step ([ 0, $half->('c', 'a', 4) ], [ 1, $half->('c', 'b', 9) ], [ 0, $half->('d', 'a', 9) ])
+	{
+		my ($partition, $message) = @$step;
+		$kafka->produce('moved', [$message], partition => $partition);
+		is(follow('moved'), '', "a message in partition $partition");
+	}
+	is(list('SELECT id, cat FROM moved.t'), '1|b', 'its delete in the old place does not take it from the new one');
+	$kafka->produce('moved', [ $half->('d', 'b', 12) ], partition => 0);
+	is(follow('moved'), '', 'a delete behind');
+	is(list('SELECT count(*) FROM moved.t'), '0', '... does');
+};
+
 # PostgreSQL does not log large values that did not change.
 subtest 'Debezium: values that the source has not logged' => sub {
 	my $event = sub { my ($op, $id, $big, $n, $lsn) = @_; my $image = qq({"id":$id,"big":$big,"n":$n}); return [ qq({"id":$id}), sprintf('{"before":%s,"after":%s,"source":{"connector":"postgresql","name":"srv","ts_ms":1,"db":"shop","schema":"s","table":"t","lsn":%d},"op":"%s","ts_ms":1}', $op eq 'd' ? $image : 'null', $op eq 'd' ? 'null' : $image, $lsn, $op) ] };
@@ -114,6 +155,33 @@ subtest 'Debezium: values that the source has not logged' => sub {
 		is(follow($s, $event->('u', 2, '"LONG"', 4, 6)), '', '... and is written again');
 		is(list("SELECT id, big, n FROM $s.t WHERE id <> 1"), '2|LONG|4', '... with all values');
 	}
+	# a row that is marked as gone does not tell what a new one of its key has
+	is(follow('toast_soft_delete', $event->('c', 7, '"GONE"', 1, 7), $event->('d', 7, 'null', 'null', 8)), '', 'soft_delete: a row that goes');
+	like(follow('toast_soft_delete', $event->('c', 7, $none, 2, 9)), qr/did not log what column "big" of a row has/, '... and one of its key that lacks a value: an error');
+	is(list('SELECT big, _cdc_deleted FROM toast_soft_delete.t WHERE id = 7'), 'GONE|t', '... with nothing written');
+	# a row of each event could not be whole
+	subscription('toast_append', 'debezium', options => '{"target_mode": "append"}');
+	is(follow('toast_append', $event->('c', 1, '"LONG"', 1, 1), $event->('u', 1, $none, 2, 2)), '', 'append: the others go on');
+	like(list(q{SELECT state, last_error FROM cdc.stat_table WHERE subscription = 'toast_append'}), qr/^e\|.*a row image lacks columns, and target \S+ keeps whole rows of each event.*REPLICA IDENTITY/, '... the table is in error');
+};
+
+# What a message does not have is not told as if it were known.
+$cluster->forget;
+subtest 'Debezium, published again' => sub {
+	my $event = sub { my ($op, $big, $n) = @_; return [ '{"id":1}', sprintf('{"before":null,"after":{"id":1,"big":%s,"n":%d},"source":{"connector":"postgresql","name":"srv","ts_ms":1,"db":"shop","schema":"s","table":"t","lsn":%d},"op":"%s","ts_ms":1}', $big, $n, $n, $op) ] };
+	subscription('again', 'debezium');
+	is(follow('again', $event->('c', '"L"', 1), $event->('u', '"L"', 2), $event->('u', '"__debezium_unavailable_value"', 3)), '', 'rows without the row before');
+	my $publish = sub { my ($format) = @_; return $cluster->error_of(qq{SELECT cdc.publish('again', 'bus', 'again_$format', format := '$format', name := '$format', from_seq := 1)}) || do { my $e = $cluster->error_of("SELECT cdc.publish_more('$format')"); $e } };
+	is($publish->('debezium'), '', 'as Debezium has them');
+	my @out = grep { /"op":"u"/ } $kafka->consume('again_debezium');
+	is(scalar(grep { /"before":null/ } @out), 2, '... has no row before') or diag(join "\n", @out);
+	is($publish->('goldengate_op'), '', 'as GoldenGate has them');
+	@out = grep { /"op_type":"U"/ } $kafka->consume('again_goldengate_op');
+	is(scalar(grep { /"before":\{"id":1\}/ } @out), 2, '... has the key of it') or diag(join "\n", @out);
+	like($publish->('json'), qr/a change in \S+ does not tell column "big"/, 'as documents: an error');
+	is($publish->('es_bulk'), '', 'for Elasticsearch');
+	@out = $kafka->consume('again_es_bulk');
+	like($out[-1], qr/^\{"update":.*\n\{"doc":(?!.*big).*"n":3/, '... updates what is known') or diag(join "\n", @out);
 };
 
 # What TiCDC leaves out of types: its content-compatible is off by default.
@@ -186,6 +254,11 @@ subtest 'Debezium: dates that only PostgreSQL has' => sub {
 	my $i = 0;
 	for my $case (
 		[ $micro, 'timestamp', '9223372036825200000', 'infinity' ], [ $micro, 'timestamp', '-9223372036832400000', '-infinity' ],
+		(map { my ($type, $x) = @$_; ([ $type, 'timestamp', $x->[0], 'infinity' ], [ $type, 'timestamp', $x->[1], '-infinity' ]) }
+			[ $type->('int64', 'Timestamp'), [ '9223372036825200', '-9223372036832400' ] ],
+			[ $type->('string', 'IsoTimestamp'), [ '"+294247-01-10T04:00:25.200Z"', '"-290308-12-21T19:59:27.600Z"' ] ]),
+		[ $date, 'date', '2146033979', 'infinity' ], [ $date, 'date', '-2147472692', 'infinity' ], [ $date, 'date', '-2147472691', '-infinity' ],
+		[ $type->('string', 'IsoDate'), 'date', '"+5877611-06-21Z"', 'infinity' ], [ $type->('string', 'IsoDate'), 'date', '"-5877611-06-22Z"', '-infinity' ],
 		[ $micro, 'timestamp', '-62200000000000000', '0003-12-17 14:13:20 BC' ], [ $micro, 'timestamp', '253402300800000000', '10000-01-01 00:00:00' ],
 		[ $zoned, 'timestamptz', '"+292278994-08-16T23:00:00Z"', 'infinity' ], [ $zoned, 'timestamptz', '"-292275055-05-16T23:00:00Z"', '-infinity' ],
 		[ $zoned, 'timestamptz', '"infinity"', 'infinity' ], [ $zoned, 'timestamptz', '"0000-03-15T00:00:00Z"', '0001-03-15 00:00:00+00 BC' ],

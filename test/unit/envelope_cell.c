@@ -196,6 +196,14 @@ test_datetimes(void **state)
 	assert_string_equal(emit(&b, CDC_CELL_DATETIME_NUMBER, 0, 4, "1000"), "\"1970-01-01 00:00:00.0010\"");
 	assert_string_equal(emit(&b, CDC_CELL_DATETIME_MICROS, 0, -1, "-62135596800000001"), "\"0001-12-31 23:59:59.999999 BC\"");
 	assert_string_equal(emit(&b, CDC_CELL_DATETIME_MICROS, 0, -1, "9223372036825200000"), "\"infinity\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATETIME_MILLIS, 0, -1, "9223372036825200"), "\"infinity\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATETIME_MILLIS, 0, -1, "-9223372036832400"), "\"-infinity\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATETIME_MILLIS, 0, -1, "9223372036825200000"), "\"infinity\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATETIME_NUMBER, 0, 0, "9223372036825200"), "\"infinity\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATETIME_NANOS, 0, -1, "9223372036854775807"), "\"infinity\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATE_DAYS, 0, -1, "2146033979"), "\"infinity\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATE_DAYS, 0, -1, "-2147472692"), "\"infinity\"");
+	assert_string_equal(emit(&b, CDC_CELL_DATE_DAYS, 0, -1, "-2147472691"), "\"-infinity\"");
 	/* whose unit is a guess must not make it a date of its own */
 	assert_string_equal(emit(&b, CDC_CELL_DATETIME_NUMBER, 0, 3, "1529507596945104"), "column \"c\" has a value of another form than its type");
 	assert_string_equal(emit(&b, CDC_CELL_DATETIME_NUMBER, 0, 6, "-9223372036832400000"), "\"-infinity\"");

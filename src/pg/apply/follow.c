@@ -655,6 +655,8 @@ void
 cdc_run_give_up_append(CdcApply *apply, CdcSourceRun *source)
 {
 	give_up(apply, source, POOR_IMAGES,
-			psprintf("a row image of an update lacks columns, and target %s keeps whole rows of each event (at the source, binlog_row_image has to be FULL for that)",
-					 source->mapping->target->name));
+			psprintf("a row image lacks columns, and target %s keeps whole rows of each event (at the source, %s has to be FULL for that)",
+					 source->mapping->target->name,
+					 apply->sub->kind == CDC_SERVER_KAFKA ? "what its connector logs, such as REPLICA IDENTITY or binlog_row_image," :
+					 "binlog_row_image"));
 }

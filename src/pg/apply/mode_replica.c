@@ -66,24 +66,6 @@ row_of_key(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *on
 }
 
 bool
-cdc_mode_has_row(CdcApply *apply, CdcSourceRun *source)
-{
-	CdcTargetRun *run = source->target;
-	const CdcSourceRow *row = &source->row;
-	const CdcEntry *entry = cdc_reduce_find_entry(run, cdc_key_hash(run->target, row->values, row->nulls),
-												  row->values, row->nulls);
-	int			natts = run->target->desc->natts;
-	Datum	   *values = palloc(sizeof(Datum) * natts);
-	bool	   *nulls = palloc(sizeof(bool) * natts);
-
-	if (entry != NULL)
-		return entry->put;
-	if (run->mode->row != NULL)
-		return run->mode->row(apply, run, row->values, row->nulls, values, nulls);
-	return cdc_reduce_fetch(&apply->work, run, row->values, row->nulls, values, nulls);
-}
-
-bool
 cdc_mode_has_gone_row(CdcApply *apply, CdcTargetRun *run, const Datum *key, const bool *key_nulls)
 {
 	Datum	   *values = palloc(sizeof(Datum) * run->target->desc->natts);
@@ -103,6 +85,27 @@ former_row(CdcApply *apply, CdcTargetRun *run, const Datum *okey, const bool *on
 	if (presence != NULL && run->mode->is_gone != NULL && run->mode->is_gone(run, values, nulls))
 		return NULL;
 	return presence;
+}
+
+bool
+cdc_mode_has_row(CdcApply *apply, CdcSourceRun *source)
+{
+	CdcTargetRun *run = source->target;
+	const CdcSourceRow *row = &source->row;
+	const CdcEntry *entry;
+	Datum	   *values = palloc(sizeof(Datum) * run->target->desc->natts);
+	bool	   *nulls = palloc(sizeof(bool) * run->target->desc->natts);
+
+	/* one that has gone at the source does not tell what a new one has */
+	if (run->mode->is_gone != NULL)
+		return former_row(apply, run, row->values, row->nulls, values, nulls) != NULL;
+	entry = cdc_reduce_find_entry(run, cdc_key_hash(run->target, row->values, row->nulls),
+								  row->values, row->nulls);
+	if (entry != NULL)
+		return entry->put;
+	if (run->mode->row != NULL)
+		return run->mode->row(apply, run, row->values, row->nulls, values, nulls);
+	return cdc_reduce_fetch(&apply->work, run, row->values, row->nulls, values, nulls);
 }
 
 /*

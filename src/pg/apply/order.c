@@ -391,6 +391,18 @@ refuse_second_insert(CdcApply *apply, CdcSourceRun *source, const Seen *before)
 			 errhint("%s", cdc_other_key_hint(mapping, image))));
 }
 
+/*
+ * Whether the event at hand, of another partition, is older than the last one on its key.  A row that moves to
+ * another message key goes out as a delete and an insert, both at the place of that one change: the delete
+ * is the first half of it, wherever it is read.
+ */
+static bool
+is_older(const CdcOrderSeen *own, char op, const Seen *before)
+{
+	return cdc_envelope_order_is_before(&own->order, &before->order) ||
+		(op == CDC_OP_DELETE && before->there && cdc_envelope_order_is_same(&own->order, &before->order));
+}
+
 bool
 cdc_order_keeps(CdcApply *apply, CdcSourceRun *source, char op, const JsonbContainer *old)
 {
@@ -409,7 +421,7 @@ cdc_order_keeps(CdcApply *apply, CdcSourceRun *source, char op, const JsonbConta
 		refuse_second_insert(apply, source, at);
 	if (at->seq != 0 && at->seq < apply->work.at.place.seq && !cdc_hash128_equal(at->partition, own->partition))
 	{
-		if (at->whole && cdc_envelope_order_is_before(&own->order, &at->order) && !moves(source, op, old))
+		if (at->whole && is_older(own, op, at) && !moves(source, op, old))
 		{
 			if (own->older++ == 0)
 				own->first_older = describe(apply, at);

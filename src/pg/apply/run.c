@@ -82,14 +82,24 @@ forget_presences(CdcApply *apply, CdcSourceRun *source)
 	cdc_layout_forget(source->mapping);
 }
 
-/* ERROR where a column of the row at hand is neither in its message nor in the target. */
-static void
+/*
+ * ERROR where a column of the row at hand is neither in its message nor in the target; false: the target
+ * has a row of each event, which could not be whole, and the table is given up.
+ */
+static bool
 check_logged(CdcApply *apply, CdcSourceRun *source)
 {
 	const CdcEnvelope *env = source->row.image.env;
 
-	if (source->row.presence->complete || source->target->target->keyless || cdc_mode_has_row(apply, source))
-		return;
+	if (source->row.presence->complete)
+		return true;
+	if (source->target->mode->remove == NULL)
+	{
+		cdc_run_give_up_append(apply, source);
+		return false;
+	}
+	if (source->target->target->keyless || cdc_mode_has_row(apply, source))
+		return true;
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("the source did not log what column \"%s\" of a row has",
@@ -141,8 +151,11 @@ apply_rows(CdcApply *apply, CdcSourceRun *source, const CdcHistoryEvent *event)
 		if (unlikely(source->row.layout->partial) && event->op != CDC_OP_DELETE)
 			cdc_event_check_absent(apply, event, data);
 		if (source->row.image.env != NULL && source->row.image.env->unavailable.len > 0 &&
-			event->op != CDC_OP_DELETE)
-			check_logged(apply, source);
+			event->op != CDC_OP_DELETE && !check_logged(apply, source))
+		{
+			apply->work.at.data = NULL;
+			break;
+		}
 		if (source->order == NULL || cdc_order_keeps(apply, source, event->op, old))
 			run->mode->fold(apply, source, event->op, old);
 		apply->work.at.data = NULL;

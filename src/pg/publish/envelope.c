@@ -218,6 +218,20 @@ cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc 
 				 errmsg("message without a row")));
 }
 
+void
+cdc_publish_envelope_lacks(CdcPublisher *publisher, CdcPublishChange *change)
+{
+	const CdcEnvelope *env = &publisher->envelope->env;
+
+	if (change->event->op == CDC_OP_DELETE)
+		return;
+	if (env->unavailable.len > 0)
+		change->lacks = pnstrdup(env->unavailable.data, env->unavailable.len);
+	/* of what Canal and Maxwell do not tell of it nothing has changed */
+	change->former_unknown = change->event->op == CDC_OP_UPDATE && env->format != CDC_FORMAT_MAXWELL &&
+		env->format != CDC_FORMAT_CANAL && !cdc_envelope_has_before(env);
+}
+
 /*
  * Whether the message itself names its key.  That counts only in formats where every
  * message does so: a key that some messages of a table have and others do not would be

@@ -413,7 +413,7 @@ cdc_publish_debezium(CdcPublishChange *change)
 		send_change(change, "c", NULL, &change->row);
 	}
 	else
-		send_change(change, op == 'u' ? "u" : op == 'r' ? "r" : "c", op == 'u' ? &change->former : NULL,
+		send_change(change, op == 'u' ? "u" : op == 'r' ? "r" : "c", op == 'u' && !change->former_unknown ? &change->former : NULL,
 			 &change->row);
 }
 

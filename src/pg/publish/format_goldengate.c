@@ -80,8 +80,20 @@ put_key_names(CdcPublishChange *change)
 	cdc_publish_check(sink->ops->end_array(sink));
 }
 
+static bool
+is_of_key(const CdcPublishChange *change, CdcString name)
+{
+	int			i;
+
+	for (i = 0; i < change->key->n; i++)
+		if (strlen(change->key->columns[i]) == name.len && memcmp(change->key->columns[i], name.data, name.len) == 0)
+			return true;
+	return false;
+}
+
+/* beside: there are members that are none of the row's; key_only: no columns but the key's. */
 static void
-put_members(CdcPublishChange *change, const CdcPublishRow *row, bool beside)
+put_members(CdcPublishChange *change, const CdcPublishRow *row, bool beside, bool key_only)
 {
 	CdcSink    *sink = &change->publisher->value->sink;
 	CdcPublishRowIter iter;
@@ -92,6 +104,8 @@ put_members(CdcPublishChange *change, const CdcPublishRow *row, bool beside)
 	cdc_publish_row_begin(change, row, &iter);
 	while (cdc_publish_row_next(&iter, &name, &value))
 	{
+		if (key_only && !is_of_key(change, name))
+			continue;
 		cdc_publish_column(change, name, &column);
 		if (beside && is_metadata(name))
 			cdc_publish_refuse(change, &column, "a name that messages have themselves");
@@ -101,13 +115,13 @@ put_members(CdcPublishChange *change, const CdcPublishRow *row, bool beside)
 }
 
 static void
-put_image(CdcPublishChange *change, const char *name, const CdcPublishRow *row)
+put_image(CdcPublishChange *change, const char *name, const CdcPublishRow *row, bool key_only)
 {
 	CdcSink    *sink = &change->publisher->value->sink;
 
 	cdc_publish_check(sink->ops->key(sink, name, strlen(name)));
 	cdc_publish_check(sink->ops->begin_object(sink));
-	put_members(change, row, false);
+	put_members(change, row, false, key_only);
 	cdc_publish_check(sink->ops->end_object(sink));
 }
 
@@ -127,10 +141,11 @@ cdc_publish_goldengate_op(CdcPublishChange *change)
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
 	put_head(change->publisher, change->event, op_type(op));
 	put_key_names(change);
-	if (op == 'u' || op == 'd')
-		put_image(change, "before", op == 'd' ? &change->row : &change->former);
+	/* GoldenGate has the key alone where it does not know the rest */
+	if (op == 'd' || (op == 'u' && (change->key->n > 0 || !change->former_unknown)))
+		put_image(change, "before", op == 'd' ? &change->row : &change->former, change->former_unknown);
 	if (op != 'd')
-		put_image(change, "after", &change->row);
+		put_image(change, "after", &change->row, false);
 	cdc_publish_check(text->sink.ops->end_object(&text->sink));
 	cdc_publish_value(change, &change->row);
 }
@@ -144,7 +159,7 @@ send_row(CdcPublishChange *change, const char *op, const CdcPublishRow *row)
 	cdc_publish_check(text->sink.ops->begin_object(&text->sink));
 	put_head(change->publisher, change->event, op);
 	put_key_names(change);
-	put_members(change, row, true);
+	put_members(change, row, true, false);
 	cdc_publish_check(text->sink.ops->end_object(&text->sink));
 	cdc_publish_value(change, row);
 }

@@ -576,6 +576,7 @@ send_envelope(CdcPublisher *publisher, const CdcPublishEvent *event)
 		change.event = event;
 		change.key = key;
 		cdc_publish_envelope_row(publisher, row, &change.data, &change.old);
+		cdc_publish_envelope_lacks(publisher, &change);
 		send_row(&change);
 	}
 }

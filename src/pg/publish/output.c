@@ -66,10 +66,12 @@ check_told(const CdcPublishChange *change, const char *template)
 	CdcPublishChange known = *change;
 	const CdcTable *table = known.definition = cdc_publish_definition(change->publisher, event);
 	const char *asked = NULL;
-	bool		whole = cdc_publish_missing_column(&known) == NULL;
+	bool		whole;
 	CdcDoc		value;
 	int			i;
 
+	known.lacks = NULL;
+	whole = cdc_publish_missing_column(&known) == NULL;
 	if (table == NULL || (whole && cdc_publish_untold(event, NULL) == NULL))
 		return;
 	/* an update's former values are told of whole rows only, but for the key's */

@@ -151,6 +151,8 @@ typedef struct CdcPublishChange
 	bool		key_changed;	/* or the row has another topic, message key or index */
 	const char *type;			/* Maxwell's, where the message is not the event itself; or NULL */
 	bool		alone;			/* ... and not of the event's transaction */
+	const char *lacks;			/* a column that the message says it does not have, as it did not change; or NULL */
+	bool		former_unknown; /* the message of an update does not have the row before it */
 } CdcPublishChange;
 
 /* A format. */
@@ -613,6 +615,9 @@ extern void cdc_publish_name_table(CdcPublisher *publisher, CdcPublishEvent *eve
  */
 extern int	cdc_publish_envelope(CdcPublisher *publisher, const CdcPublishEvent *event);
 extern void cdc_publish_envelope_row(CdcPublisher *publisher, int row, CdcDoc *data, CdcDoc *old);
+
+/* What that message lacks of the row of an update, and of the row before it. */
+extern void cdc_publish_envelope_lacks(CdcPublisher *publisher, CdcPublishChange *change);
 
 /* The columns of its key: of key, where that has any, else by the target or the message. */
 extern const CdcPublishKey *cdc_publish_envelope_key(CdcPublisher *publisher,

@@ -246,6 +246,8 @@ cdc_publish_missing_column(const CdcPublishChange *change)
 	CdcDoc		value;
 	int			i;
 
+	if (change->lacks != NULL)
+		return change->lacks;
 	/* messages that tell no types may have of an update what has changed */
 	if (table == NULL)
 		return change->event->op == 'u' ? cdc_publish_target_missing(change) : NULL;

@@ -207,6 +207,28 @@ warn_passed_over(const CdcKafkaStream *stream)
 	}
 }
 
+/*
+ * Of which table a tombstone's row is, which its partition has told no rows of: keys move to other partitions
+ * when some are added, so that it is as the topic's other partitions have told.
+ */
+static CdcKafkaRowsOf *
+rows_of_topic(const CdcKafkaStream *stream, const CdcKafkaPlace *place, CdcKafkaRowsOf *all)
+{
+	bool		may_tell = strcmp(stream->sub->format, cdc_format_name(CDC_FORMAT_DEBEZIUM_FLAT)) != 0;
+	int			i;
+
+	memset(all, 0, sizeof(*all));
+	for (i = 0; i < stream->nplaces; i++)
+	{
+		const CdcKafkaPlace *other = &stream->places[i];
+
+		if (other->rows_of.table[0] != '\0' && strcmp(other->topic, place->topic) == 0)
+			cdc_kafka_rows_of_add(all, other->rows_of.table,
+								  may_tell && strcmp(other->rows_of.table, CDC_ROWS_OF_SEVERAL) != 0);
+	}
+	return all;
+}
+
 /* Takes a message of a partition; returns whether the call may go on behind it. */
 static bool
 take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
@@ -214,6 +236,8 @@ take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 	CdcKafkaStream *stream = call->stream;
 	CdcKafkaPlace *place = &stream->places[msg->tag];
 	uint32		sum = cdc_kafka_message_sum(msg);
+	CdcKafkaRowsOf *rows_of = &place->rows_of;
+	CdcKafkaRowsOf all;
 	MemoryContext old;
 	CdcKafkaEvent event;
 
@@ -231,7 +255,9 @@ take_message(CdcKafkaCall *call, const CdcKafkaMessage *msg)
 		cdc_kafka_check_unexpected(call->sub, place, msg);
 
 	old = MemoryContextSwitchTo(stream->row_context);
-	cdc_kafka_event_make(stream->maker, msg, &place->rows_of, &event);
+	if (msg->value == NULL && rows_of->table[0] == '\0')
+		rows_of = rows_of_topic(stream, place, &all);
+	cdc_kafka_event_make(stream->maker, msg, rows_of, &event);
 	/* what came before it is kept, and the next call meets it again */
 	if (event.unread && call->messages == 0)
 		cdc_kafka_event_unread(stream->maker, msg, &event);
