@@ -162,7 +162,7 @@ literal(CdcDdlParser *p, const CdcDdlDefault *deflt, const CdcColumnDef *def, bo
 {
 	const char *type = def->column_type;
 	bool		text_type = starts_with(type, "char") || starts_with(type, "varchar") ||
-		starts_with(type, "enum") || strstr(type, "text") != NULL;
+		starts_with(type, "enum") || starts_with(type, "set") || strstr(type, "text") != NULL;
 	bool		fill = strstr(type, "zerofill") != NULL;
 	char	   *result = NULL;
 
@@ -180,10 +180,6 @@ literal(CdcDdlParser *p, const CdcDdlDefault *deflt, const CdcColumnDef *def, bo
 	{
 		/* MariaDB 11 has hexadecimal digits */
 		if (shows_literals(p) && starts_with(type, "varbinary"))
-			*exact = false;
-
-		/* a member is printed as it is defined, which may be in another case */
-		if (starts_with(type, "enum") && strstr(type, deflt->text) == NULL)
 			*exact = false;
 		return result;
 	}
@@ -212,11 +208,11 @@ bool
 cdc_ddl_finish_default(CdcDdlParser *p, const CdcDdlDefault *deflt, CdcColumnDef *def)
 {
 	CdcDdlDefault kept = *deflt;
-	bool		fits;
+	bool		fits = cdc_ddl_fit_default(p, def, &kept);
 	bool		exact = true;
 
 	def->default_unknown = false;
-	switch (deflt->kind)
+	switch (kept.kind)
 	{
 		case CDC_DEFAULT_NONE:
 		case CDC_DEFAULT_NULL:
@@ -228,12 +224,11 @@ cdc_ddl_finish_default(CdcDdlParser *p, const CdcDdlDefault *deflt, CdcColumnDef
 			break;
 		case CDC_DEFAULT_BITS:
 			def->default_value = deflt->text;
-			exact = cdc_ddl_fit_default(p, def->column_type, &kept);
+			exact = fits;
 			def->default_unknown = !exact;
 			break;
 		case CDC_DEFAULT_STRING:
 		case CDC_DEFAULT_NUMBER:
-			fits = cdc_ddl_fit_default(p, def->column_type, &kept);
 			def->default_value = literal(p, &kept, def, &exact);
 			def->default_unknown = !fits ||
 				(deflt->kind == CDC_DEFAULT_STRING && is_other_text(deflt, def));

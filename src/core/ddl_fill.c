@@ -12,9 +12,8 @@
 #include "core/ddl_internal.h"
 
 #include <string.h>
-#include <strings.h>
 
-#define MAX_SET_MEMBERS		64
+static const char *const no_literal = "its default is in a form that is not understood";
 
 static bool
 unknown(CdcAddedColumn *added, const char *why)
@@ -94,74 +93,17 @@ time_value(CdcDdlParser *p, const char *type, const char *text, CdcAddedColumn *
 	return text[10] == ' ' && is_time_of_day(text + 11) ? value(added, text) : unknown(added, why);
 }
 
-static const CdcString *
-find_member(const CdcDdlColumn *col, const char *text, size_t len)
-{
-	/* as it is written; where letters of both cases are the same no other member is like it */
-	for (int i = 0; i < col->nmembers; i++)
-	{
-		if (col->members[i].len == len && memcmp(col->members[i].data, text, len) == 0)
-			return &col->members[i];
-	}
-	for (int i = 0; i < col->nmembers; i++)
-	{
-		if (col->members[i].len == len && strncasecmp(col->members[i].data, text, len) == 0)
-			return &col->members[i];
-	}
-	return NULL;
-}
-
-/* An enum's or set's default, its members as they are defined and in that order. */
+/* A literal, given as a string, a number or bits: what the column keeps of it. */
 static bool
-member_value(CdcDdlParser *p, const CdcDdlColumn *col, const char *text, CdcAddedColumn *added)
+literal_value(CdcDdlParser *p, const CdcDdlColumn *col, const CdcDdlDefault *kept, CdcAddedColumn *added)
 {
-	bool		chosen[MAX_SET_MEMBERS] = {false};
-	char	   *list = cdc_ddl_copy(p, "", 0);
+	const char *text = kept->text;
+	size_t		len = strlen(text);
 
-	if (strcmp(col->type, "enum") == 0)
-	{
-		const CdcString *member = find_member(col, text, strlen(text));
-
-		return member != NULL ? value(added, cdc_ddl_copy(p, member->data, member->len)) :
-			unknown(added, "its default is none of its members");
-	}
-	while (*text != '\0')
-	{
-		size_t		len = strcspn(text, ",");
-		const CdcString *member = find_member(col, text, len);
-
-		if (member == NULL || member - col->members >= MAX_SET_MEMBERS)
-			return unknown(added, "its default is none of its members");
-		chosen[member - col->members] = true;
-		text += len;
-		text += *text == ',' ? 1 : 0;
-	}
-	for (int i = 0; list != NULL && i < col->nmembers && i < MAX_SET_MEMBERS; i++)
-	{
-		if (chosen[i])
-			list = cdc_ddl_printf(p, "%s%s%.*s", list, list[0] != '\0' ? "," : "",
-								  (int) col->members[i].len, col->members[i].data);
-	}
-	return value(added, list);
-}
-
-/* A literal, given as a string, a number or bits. */
-static bool
-literal_value(CdcDdlParser *p, const CdcDdlColumn *col, const CdcColumnDef *def, CdcAddedColumn *added)
-{
-	static const char *const no_literal = "its default is in a form that is not understood";
-	CdcDdlDefault kept = col->deflt;
-	const char *text;
-	size_t		len;
-
-	if (col->deflt.cut || !cdc_ddl_fit_default(p, def->column_type, &kept))
-		return unknown(added, no_literal);
-	text = kept.text;
-	len = strlen(text);
-	if (col->deflt.kind == CDC_DEFAULT_BITS)
+	if (kept->kind == CDC_DEFAULT_BITS)
 		return col->class == CDC_TC_BIT && len > 3 ?
 			value(added, cdc_ddl_copy(p, text + 2, len - 3)) : unknown(added, no_literal);
-	if (col->deflt.kind == CDC_DEFAULT_NUMBER && strspn(text, "+-0123456789.eE") != len)
+	if (kept->kind == CDC_DEFAULT_NUMBER && strspn(text, "+-0123456789.eE") != len)
 		return unknown(added, no_literal);
 	switch (col->class)
 	{
@@ -176,9 +118,8 @@ literal_value(CdcDdlParser *p, const CdcDdlColumn *col, const CdcColumnDef *def,
 			return time_value(p, col->type, text, added);
 		case CDC_TC_CHAR:
 		case CDC_TC_TEXT:
-			return value(added, text);
 		case CDC_TC_MEMBERS:
-			return member_value(p, col, text, added);
+			return value(added, text);
 		case CDC_TC_BIT:
 			/* a number is the bits that it has */
 			return unknown(added, no_literal);
@@ -224,14 +165,17 @@ bool
 cdc_ddl_fill(CdcDdlParser *p, const CdcDdlColumn *col, const CdcColumnDef *def,
 			 CdcAddedColumn *added)
 {
+	CdcDdlDefault kept = col->deflt;
+	bool		fits = cdc_ddl_fit_default(p, def, &kept);
+
 	if (col->generated != NULL)
 		return unknown(added, "the source computes it");
 	if (col->auto_increment)
 		return unknown(added, "the source numbered its rows");
-	if (strcmp(col->type, "binary") == 0 && col->deflt.kind != CDC_DEFAULT_NULL &&
-		(col->deflt.kind != CDC_DEFAULT_NONE || !def->nullable))
+	if (strcmp(col->type, "binary") == 0 && kept.kind != CDC_DEFAULT_NULL &&
+		(kept.kind != CDC_DEFAULT_NONE || !def->nullable))
 		return unknown(added, "its default is padded");
-	switch (col->deflt.kind)
+	switch (kept.kind)
 	{
 		case CDC_DEFAULT_NULL:
 			added->fill = CDC_FILL_NULL;
@@ -253,7 +197,7 @@ cdc_ddl_fill(CdcDdlParser *p, const CdcDdlColumn *col, const CdcColumnDef *def,
 		case CDC_DEFAULT_STRING:
 		case CDC_DEFAULT_NUMBER:
 		case CDC_DEFAULT_BITS:
-			return literal_value(p, col, def, added);
+			return fits && !kept.cut ? literal_value(p, col, &kept, added) : unknown(added, no_literal);
 	}
 	return unknown(added, "its default is not understood");
 }

@@ -310,18 +310,6 @@ fit_text(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt)
 	return deflt->text != NULL;
 }
 
-/* A member of an enum, or the members of a set, without the blanks behind them. */
-static bool
-fit_members(CdcDdlParser *p, CdcDdlDefault *deflt)
-{
-	size_t		len = strlen(deflt->text);
-
-	while (len > 0 && deflt->text[len - 1] == ' ')
-		len--;
-	deflt->text = cdc_ddl_copy(p, deflt->text, len);
-	return deflt->text != NULL;
-}
-
 /* A date or time in the one form that all servers read alike; of numbers 0. */
 static bool
 fit_date_or_time(CdcDdlParser *p, const char *type, size_t len, CdcDdlDefault *deflt)
@@ -355,9 +343,26 @@ fit_date_or_time(CdcDdlParser *p, const char *type, size_t len, CdcDdlDefault *d
 		 fit_time(p, type, last_argument(type, '('), deflt));
 }
 
-bool
-cdc_ddl_fit_default(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt)
+/*
+ * Texts and the like have no default on MySQL, nor had they on MariaDB before 10.2.1: where no
+ * strict sql_mode refuses it, '' is left out with a warning.  Another one is refused by each.
+ */
+static bool
+leaves_out(const CdcDdlParser *p, const char *name)
 {
+	static const char *const names[] = {"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob",
+		"mediumblob", "longblob", "json", "vector", "geometry", "point", "linestring", "polygon",
+		"multipoint", "multilinestring", "multipolygon", "geometrycollection", "geomcollection", NULL};
+	const CdcDdlServer *server = p->context->server;
+
+	return cdc_type_is_one_of(name, names) &&
+		(server->flavor == CDC_MYSQL || server->version < 100201);
+}
+
+bool
+cdc_ddl_fit_default(CdcDdlParser *p, const CdcColumnDef *def, CdcDdlDefault *deflt)
+{
+	const char *type = def->column_type;
 	static const char *const texts[] = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext",
 		"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", NULL};
 	size_t		len = strcspn(type, "( ");
@@ -371,6 +376,11 @@ cdc_ddl_fit_default(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt)
 	if (len >= sizeof(name))
 		return false;
 	memcpy(name, type, len);
+	if (leaves_out(p, name))
+	{
+		deflt->kind = CDC_DEFAULT_NONE;
+		return true;
+	}
 	if (deflt->kind == CDC_DEFAULT_NUMBER && !print_number(p, deflt) &&
 		!(is_float && strpbrk(deflt->text, "eE") != NULL))
 		return false;
@@ -384,7 +394,7 @@ cdc_ddl_fit_default(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt)
 		return fit_year(p, type, deflt);
 	/* a number is a member's place, or its name */
 	if (strcmp(name, "enum") == 0 || strcmp(name, "set") == 0)
-		return deflt->kind == CDC_DEFAULT_STRING && fit_members(p, deflt);
+		return deflt->kind == CDC_DEFAULT_STRING && cdc_ddl_fit_members(p, def, deflt);
 	if (strcmp(name, "date") == 0 || strcmp(name, "time") == 0 || strcmp(name, "datetime") == 0 ||
 		strcmp(name, "timestamp") == 0)
 		return fit_date_or_time(p, type, len, deflt);

@@ -10,6 +10,7 @@
  *	  ddl_type.c		a column's type
  *	  ddl_default.c		a column's default, as the server prints it
  *	  ddl_fit.c			what a column keeps of a default that is a literal
+ *	  ddl_member.c		which members of an enum or set that is
  *	  ddl_fill.c		what rows that are there get in a new column
  *	  ddl_table.c		a table's definition while it is put together
  *	  ddl_effect.c		the statement's effects, and a table's state after them
@@ -227,10 +228,18 @@ extern char *cdc_ddl_now(CdcDdlParser *p, int fsp);
 /* ddl_fit.c */
 
 /*
- * Makes of a default that is a literal what a column of that COLUMN_TYPE keeps of it.  false:
- * that is not known.
+ * Makes of a default that is a literal what the column keeps of it, which may be none; def
+ * has its type and collation.  false: that is not known.
  */
-extern bool cdc_ddl_fit_default(CdcDdlParser *p, const char *type, CdcDdlDefault *deflt);
+extern bool cdc_ddl_fit_default(CdcDdlParser *p, const CdcColumnDef *def, CdcDdlDefault *deflt);
+
+/* ddl_member.c */
+
+/*
+ * The same of a string for an enum or set: its members, as and in the order in which they are
+ * defined.
+ */
+extern bool cdc_ddl_fit_members(CdcDdlParser *p, const CdcColumnDef *def, CdcDdlDefault *deflt);
 
 /* ddl_fill.c */
 

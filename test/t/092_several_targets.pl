@@ -174,6 +174,8 @@ subtest 'changes of the source table, errors and options are of each' => sub {
 	$source->do('ALTER TABLE own.orders CHANGE email mail varchar(60) NOT NULL', q{INSERT INTO own.orders VALUES (9001, 'q@x', 900, 'new', 'y')});
 	pump($db);
 	is(states($db), 'audit.own_masked=e audit.own_large=r own.orders=r', 'one of three is in error');
+	like($cluster->error_of(q{SELECT cdc.wait_for('own', tables := '{own.orders}')}), qr/is in error/, '... which who waits for all of them is told');
+	is($cluster->value(q{SELECT cdc.wait_for('own', timeout := '0', tables := '{own.orders -> own.orders, own.orders -> audit.own_large}')}), 1, '... and not who waits for the first and another one');
 	my ($hint) = $cluster->value(q{SELECT last_error FROM cdc.stat_table WHERE target = 'audit.own_masked'}) =~ /(cdc\.alter_table\(.*?), columns := '/;
 	is($hint, qq{cdc.alter_table('own', '} . $named->('masked') . q{'}, 'its hint names it');
 	is(content($cluster, 'SELECT id, mail FROM own.orders ORDER BY id'), content($source, 'SELECT id, mail FROM own.orders ORDER BY id'), 'one has followed');

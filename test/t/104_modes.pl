@@ -272,6 +272,29 @@ subtest 'targets that are refused' => sub {
 	is(content($cluster, 'SELECT _cdc_op, id, v FROM no.bag ORDER BY _cdc_seq DESC LIMIT 1'), 'd|1|2', '... each in its mode');
 };
 
+subtest 'a key whose columns the mapping lacks' => sub {
+	$source->do('CREATE DATABASE rekey', q{CREATE TABLE rekey.t (id int PRIMARY KEY, a int, b varchar(9), `S "x` varchar(5), u int NOT NULL)}, q{INSERT INTO rekey.t VALUES (1, 1, 'x', 'on', 7), (2, 2, 'y', 'off', 8)});
+	$cluster->do('CREATE SCHEMA rekey');
+	$cluster->subscribe('rekey', 'shop', undef, tables => ['rekey.nothing'], enabled => \'false', options => '{"on_error": "table"}');
+	$cluster->call('add_table', subscription => 'rekey', source_table => 'rekey.t', target => 'rekey.whole');
+	$cluster->call('add_table', subscription => 'rekey', source_table => 'rekey.t', target => 'rekey.soft', mode => 'soft_delete', columns => '{"id": "id", "v": "b", "u": {"value": "5"}}');
+	pump('rekey') for 1 .. 2;
+	my $error = sub { return $cluster->value(q{SELECT last_error FROM cdc.stat_table WHERE target = 'rekey.soft'}) };
+	$source->do('ALTER TABLE rekey.t DROP PRIMARY KEY, ADD PRIMARY KEY (`S "x`, id)', q{INSERT INTO rekey.t VALUES (1, 1, 'z', 'off', 9)});
+	pump('rekey') for 1 .. 2;
+	is(state_of('rekey.soft') . state_of('rekey.whole'), 'er', 'a target of soft_delete without the columns of its source\'s key is in error');
+	my ($hint) = $error->() =~ /has no key, which mode "soft_delete" needs.*HINT:  (ALTER TABLE .*? SELECT cdc\.alter_table\(.*?\);)/s;
+	$cluster->do($hint // 'no hint');
+	pump('rekey') for 1 .. 2;
+	$source->do(q{DELETE FROM rekey.t WHERE `S "x` = 'on'});
+	pump('rekey');
+	is(content($cluster, 'SELECT id, v, u, "S ""x", _cdc_deleted FROM rekey.soft ORDER BY v'), "1|x|5|on|1\n2|y|5|off|0\n1|z|5|off|0", '... and what its hint says gives it that key') or diag($hint, $error->());
+	# a key of which a column's name is taken is for the user to say
+	$source->do('ALTER TABLE rekey.t DROP PRIMARY KEY, ADD PRIMARY KEY (u)', q{UPDATE rekey.t SET a = 5 WHERE id = 2});
+	pump('rekey') for 1 .. 2;
+	like($error->() // '', qr/HINT:  SELECT cdc\.alter_table\('rekey', 'rekey.t -> rekey.soft', key := '\{\.\.\.\}'\)|^$/, '... or says that one has to be named') or diag($error->());
+};
+
 subtest 'targets that come by themselves' => sub {
 	$source->do('CREATE DATABASE own', 'CREATE TABLE own.t (id int PRIMARY KEY, v int)', 'CREATE TABLE own.bag (v int)', 'INSERT INTO own.t VALUES (1, 1), (2, 2)', 'INSERT INTO own.bag VALUES (1)');
 	$cluster->do('CREATE SCHEMA own');

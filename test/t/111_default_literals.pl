@@ -28,6 +28,11 @@ my @kinds = (
 	[ 'year', @years ], [ 'date', @times ], [ 'datetime', @times ], [ 'timestamp NULL', @times[ 0 .. 5 ] ], [ 'time(1)', @clocks ],
 	[ 'int', @numbers, q{'007'}, q{' 7'}, q{'7 '}, q{'1e2'}, q{'+7'}, q{'-0'} ], [ 'int(6) zerofill', '007', '2.5' ], [ 'decimal(30,3)', @numbers, q{'007'}, q{' 7'}, q{'1e2'}, q{'.5'}, q{'-0'} ],
 	[ 'double', @numbers, q{'007'}, q{'1e2'}, q{'-0'}, '1.7976931348623157e308', '123456789.123456789' ], [ 'float', @numbers, '16777217', '0.1234567891234', '1.00000017881393432617187499' ], [ 'double(8,2)', '1.5', '.5', '1.25', '1e1' ], [ 'bit(9)', '5', '0x05', q{b'101'}, q{b'00101'}, q{'a'}, 'true' ],
+	( map { [ $_, q{''}, q{N''}, q{x''}, q{'x'}, q{' '}, '0' ], [ "$_ NOT NULL", q{''} ] } 'text', 'tinytext CHARACTER SET latin1', 'longtext', 'text(10)', 'long varchar', 'blob', 'longblob', 'varchar(70000)', 'varbinary(70000)', 'varchar(30000) CHARACTER SET utf8' ),
+	[ 'json', q{''}, q{'1'} ], [ 'geometry', q{''} ],
+	[ q{enum('a','A','B','b ')}, qw('A' 'b' 'B ') ], [ q{enum('é','E','e','x')}, qw('E' 'e' 'x') ], [ q{enum('ß','s','ss')}, qw('s' 'ss') ], [ q{enum('е','ё','и','й','да')}, qw('ё' 'й' 'да') ], [ q{enum('中','国')}, q{'国'} ],
+	[ q{enum('i','I') COLLATE utf8_turkish_ci}, q{'I'} ], [ q{enum('i','y','c','ch') COLLATE utf8_lithuanian_ci}, qw('y' 'ch') ], [ q{enum('v','w','y','ü') COLLATE utf8_swedish_ci}, qw('w' 'ü') ], [ q{enum('i','j','u','v') COLLATE utf8_roman_ci}, qw('j' 'v') ],
+	[ q{enum('a','A') CHARACTER SET latin1 COLLATE latin1_general_cs}, q{'A'} ], [ q{enum('ä','ae') CHARACTER SET latin1 COLLATE latin1_german2_ci}, q{'ae'} ], [ q{enum('a','a','b')}, qw('a' 'b') ], [ q{enum('a','x ') CHARACTER SET binary}, q{'x '}, q{'x'} ], [ q{set('a','A','b')}, qw('A' 'b,A' 'A,a') ],
 	[ q{enum('a','B','x','01','1')}, @members ], [ q{enum('a','A') COLLATE utf8_bin}, @members ], [ q{set('a','b','c')}, @members ],
 );
 
@@ -42,7 +47,7 @@ sub follow
 # Those of the statements that the server takes.
 sub taken { my ($dbh, @statements) = @_; return grep { eval { local $dbh->{PrintError} = 0; $dbh->do($_); 1 } } @statements }
 
-# Tables of the literals, in three ways; their names and what they are of.
+# Tables of the literals, in four ways; their names and what they are of.
 sub make_tables
 {
 	my ($dbh, $step) = @_;
@@ -60,6 +65,10 @@ sub make_tables
 			$dbh->do($_) for "INSERT INTO lit.a$n (id) VALUES (2)",
 			  "CREATE TABLE lit.b$n (id int PRIMARY KEY, d $type DEFAULT $literal)", "INSERT INTO lit.b$n (id) VALUES (1)", "ALTER TABLE lit.b$n ADD q int", "INSERT INTO lit.b$n (id) VALUES (2)",
 			  "CREATE TABLE lit.c$n (id int PRIMARY KEY, d $type DEFAULT $literal)", "INSERT INTO lit.c$n (id) VALUES (1)", "ALTER TABLE lit.c$n ALTER d SET DEFAULT NULL", "INSERT INTO lit.c$n (id) VALUES (2)";
+			next unless $type =~ /char|text|blob|enum|set/;
+			$dbh->do($_) for "CREATE TABLE lit.d$n (id int PRIMARY KEY, d $type)", "INSERT INTO lit.d$n (id) VALUES (1)";
+			push @made, [ "d$n", "$type $literal" ] if taken($dbh, "ALTER TABLE lit.d$n ALTER d SET DEFAULT $literal");
+			$dbh->do($_) for "INSERT INTO lit.d$n (id) VALUES (2)", "ALTER TABLE lit.d$n ADD q int", "INSERT INTO lit.d$n (id) VALUES (3)";
 		}
 	}
 	return @made;

@@ -176,6 +176,93 @@ test_servers(void **state)
 	cdc_buf_free(&out);
 }
 
+/* What rows have in a column that the statement adds to "a", and its default: "value/default". */
+static void
+added(const char *definition, CdcDdlServer *server, CdcBuf *out)
+{
+	CdcArena   *arena = cdc_arena_create(0);
+	CdcDdl	   *ddl = malloc(sizeof(CdcDdl));
+	CdcDdlContext context = {
+		.server = server,.database = {"def", 3},.table = lookup_table,.database_collation = lookup_database
+	};
+	CdcBuf		sql = {0};
+	CdcString	s;
+	CdcDdlEffects effects;
+	const CdcColumnDef *def;
+	CdcError	err;
+
+	cdc_buf_reset(out);
+	cdc_buf_printf(&sql, "ALTER TABLE a ADD d %s", definition);
+	s = (CdcString) {unit_text(&sql), strlen(unit_text(&sql))};
+	cdc_ddl_parse(s, context.database, 0, ddl);
+	assert_ok(cdc_ddl_apply(arena, s, &context, ddl, &effects, &err), &err);
+	assert_int_equal(effects.n, 1);
+	assert_non_null(effects.list[0].new_def);
+	def = &effects.list[0].new_def->columns[1];
+	if (effects.list[0].change.added[0].fill == CDC_FILL_UNKNOWN)
+		cdc_buf_printf(out, "?");
+	else
+		cdc_buf_printf(out, "%s", effects.list[0].change.added[0].fill == CDC_FILL_NULL ? "NULL" :
+					   effects.list[0].change.added[0].value);
+	cdc_buf_printf(out, "/%s", def->default_unknown ? "?" : def->default_value != NULL ? def->default_value : "none");
+	cdc_buf_free(&sql);
+	cdc_arena_destroy(arena);
+	free(ddl);
+}
+
+static void
+test_defaults(void **state)
+{
+	static const struct
+	{
+		CdcFlavor	flavor;
+		unsigned	version;
+		const char *definition;
+		const char *added;
+	}			cases[] = {
+		/* texts have no default */
+		{CDC_MYSQL, 50624, "TEXT DEFAULT ''", "NULL/none"},
+		{CDC_MYSQL, 90704, "TINYTEXT DEFAULT N''", "NULL/none"},
+		{CDC_MYSQL, 90704, "LONGTEXT NOT NULL DEFAULT ''", "/none"},
+		{CDC_MYSQL, 90704, "LONGBLOB DEFAULT ''", "NULL/none"},
+		{CDC_MYSQL, 90704, "JSON DEFAULT ''", "NULL/none"},
+		{CDC_MYSQL, 90704, "TEXT DEFAULT ('')", "?/?"},
+		{CDC_MYSQL, 90704, "VARCHAR(9) DEFAULT ''", "/"},
+		{CDC_MYSQL, 90704, "VARCHAR(70000) DEFAULT ''", "NULL/none"},
+		{CDC_MARIADB, 100122, "TEXT DEFAULT ''", "NULL/none"},
+		{CDC_MARIADB, 101100, "TEXT DEFAULT ''", "/''"},
+		/* the first of members that are the same */
+		{CDC_MYSQL, 90704, "ENUM('a','A') DEFAULT 'A'", "a/a"},
+		{CDC_MYSQL, 90704, "ENUM('a','A') COLLATE latin1_bin DEFAULT 'A'", "A/A"},
+		{CDC_MYSQL, 90704, "ENUM('no','yes') DEFAULT 'YES '", "yes/yes"},
+		{CDC_MYSQL, 90704, "SET('b','B','c') DEFAULT 'C,B'", "b,c/b,c"},
+		/* it is not known which, or there is none */
+		{CDC_MYSQL, 90704, "ENUM('\xC3\xA9','E') DEFAULT 'E'", "?/?"},
+		{CDC_MYSQL, 90704, "ENUM('e','\xC3\xA9') DEFAULT '\xC3\xA9'", "?/?"},
+		{CDC_MYSQL, 90704, "ENUM('a') DEFAULT 'b'", "?/?"},
+		{CDC_MYSQL, 90704, "ENUM('u','v') DEFAULT 'v'", "v/v"},
+		/* letters that no collation takes for the same */
+		{CDC_MYSQL, 90704, "ENUM('\xC3\xA9t\xC3\xA9','hiver') DEFAULT 'hiver'", "hiver/hiver"},
+		{CDC_MYSQL, 90704, "ENUM('\xD0\xB4\xD0\xB0','\xD0\xBD\xD0\xB5\xD1\x82') CHARACTER SET utf8mb4 DEFAULT '\xD0\xBD\xD0\xB5\xD1\x82'",
+		"\xD0\xBD\xD0\xB5\xD1\x82/\xD0\xBD\xD0\xB5\xD1\x82"},
+		{CDC_MYSQL, 90704, "ENUM('\xD0\xB5','\xD1\x91') CHARACTER SET utf8mb4 DEFAULT '\xD1\x91'", "?/?"}
+	};
+	CdcBuf		out = {0};
+
+	(void) state;
+	for (size_t i = 0; i < lengthof(cases); i++)
+	{
+		CdcDdlServer server = {
+			.flavor = cases[i].flavor,.version = cases[i].version,.collations = {lengthof(collations), collations}
+		};
+
+		added(cases[i].definition, &server, &out);
+		if (strcmp(unit_text(&out), cases[i].added) != 0)
+			fail_msg("%u %s: %s, expected %s", cases[i].version, cases[i].definition, unit_text(&out), cases[i].added);
+	}
+	cdc_buf_free(&out);
+}
+
 static void
 test_online(void **state)
 {
@@ -215,6 +302,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_effects),
 		cmocka_unit_test(test_servers),
+		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_online)
 	};
 

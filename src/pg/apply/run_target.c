@@ -167,7 +167,8 @@ cdc_run_note_target(CdcApply *apply, const CdcSourceRun *source)
 
 	if (!cdc_storage_tells(rel))
 		node = InvalidOid;
-	else if (node != seen->node || run->deleted > 0)
+	/* what had its storage from this transaction keeps it where it is emptied */
+	else if (node != seen->node || run->deleted > 0 || run->emptied)
 		rows = cdc_storage_has_rows(rel);
 	else if (run->inserted > 0 || run->updated > 0)
 		rows = true;
@@ -335,6 +336,20 @@ cdc_surprise_tell(const CdcApply *apply, const CdcSourceRun *source)
 
 /* ---- source tables ---- */
 
+/* The table is in error for what is wrong with its mapping. */
+static void
+tell_trouble(const CdcApply *apply, const CdcMapping *mapping)
+{
+	const char *first = mapping->rekey_first;
+	const char *remap = mapping->remap ? CDC_REMAP_COLUMNS : mapping->rekey;
+
+	/* a copy alters the target as its source is, and what fills it from the history does not */
+	if (remap == NULL && apply->sub->kind == CDC_SERVER_KAFKA)
+		first = mapping->remedy;
+	(void) cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, mapping->trouble, first, remap,
+						   mapping->remap);
+}
+
 /* Adds a source table to the run, and its target where that is new. */
 static CdcSourceRun *
 new_source_run(CdcApply *apply, CdcMapping *mapping)
@@ -344,11 +359,8 @@ new_source_run(CdcApply *apply, CdcMapping *mapping)
 	char	   *done;
 
 	source->mapping = mapping;
-	/* a copy alters the target as its source is, and what fills it from the history does not */
 	if (mapping->target != NULL && mapping->trouble != NULL)
-		(void) cdc_follow_fail(apply->sub, mapping->name, apply->work.at.place.seq, mapping->trouble,
-							   mapping->remap || apply->sub->kind != CDC_SERVER_KAFKA ? NULL : mapping->remedy,
-							   mapping->remap ? CDC_REMAP_COLUMNS : NULL, mapping->remap);
+		tell_trouble(apply, mapping);
 	else if (mapping->target != NULL)
 	{
 		source->target = target_run(apply, mapping);

@@ -15,10 +15,12 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "pg/base/compat_catalog.h"
+#include "pg/base/utf8.h"
 #include "pg/catalog/log.h"
 #include "pg/catalog/spi.h"
 #include "pg/target/claim.h"
@@ -27,6 +29,7 @@
 #include "pg/schema/versions.h"
 #include "pg/expression/hint.h"
 #include "pg/target/lock.h"
+#include "pg/target/replica_table.h"
 #include "pg/schema/type_fit.h"
 #include "pg/schema/typemap.h"
 
@@ -516,13 +519,94 @@ distribution_trouble(const CdcMapping *mapping, Relation rel, const CdcMappingSp
 	return psprintf("its target %s: type %s first", trouble.what, trouble.remedy);
 }
 
+/* A column of the source's key that no column of the target has: adds it to the mapping.  false: its name is taken. */
+static bool
+add_key_column(const CdcMapping *mapping, const CdcSubscription *sub, const CdcColumnDef *source,
+			   StringInfo columns, StringInfo statements)
+{
+	const CdcTarget *target = mapping->target;
+	const char *name = cdc_replica_column(source->name);
+	const char *type = cdc_pg_type_of_definition(source, &sub->opt);
+	int			c;
+
+	for (c = 0; c < target->ncolumns && strcmp(target->columns[c].name, name) != 0; c++)
+		;
+	if (c < target->ncolumns ? mapping->columns[c].by != CDC_BY_NOTHING : type == NULL)
+		return false;
+	if (c == target->ncolumns)
+		appendStringInfo(statements, "ALTER TABLE %s ADD COLUMN %s %s; ", target->name, quote_identifier(name), type);
+	appendStringInfoString(columns, columns->len > 2 ? ", " : "");
+	escape_json(columns, name);
+	appendStringInfoString(columns, ": ");
+	escape_json(columns, cdc_from_utf8(source->name));
+	return true;
+}
+
+/*
+ * What gives a target without a key that of its source, where only its mapping lacks columns of it: statements,
+ * and the arguments of cdc.alter_table.
+ */
+static void
+set_rekey(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpec *spec, const CdcTableDef *def)
+{
+	StringInfoData columns;
+	StringInfoData key;
+	StringInfoData statements;
+	int			n = 0;
+	int			i;
+
+	initStringInfo(&columns);
+	initStringInfo(&key);
+	initStringInfo(&statements);
+	if (spec->columns != NULL)
+	{
+		(void) JsonbToCString(&columns, (JsonbContainer *) &spec->columns->root, VARSIZE(spec->columns));
+		columns.data[--columns.len] = '\0';
+	}
+	for (i = 0; i < def->ncolumns; i++)
+		n += def->columns[i].pk >= 0;
+	for (i = 0; i < n; i++)
+	{
+		const CdcColumnDef *source = NULL;
+		const char *name;
+		AttrNumber	attnum;
+		int			c;
+
+		for (c = 0; c < def->ncolumns; c++)
+			if (def->columns[c].pk == i)
+				source = &def->columns[c];
+		attnum = source != NULL ? attnum_of_source(mapping, source->name) : InvalidAttrNumber;
+		if (source == NULL ||
+			(attnum == InvalidAttrNumber &&
+			 (columns.len == 0 || !add_key_column(mapping, sub, source, &columns, &statements))))
+			break;
+		name = attnum != InvalidAttrNumber ?
+			NameStr(TupleDescAttr(mapping->target->desc, attnum - 1)->attname) : cdc_replica_column(source->name);
+		appendStringInfoString(&key, i > 0 ? "," : "");
+		/* an array quotes as JSON does */
+		if (quote_identifier(name) == name)
+			appendStringInfoString(&key, name);
+		else
+			escape_json(&key, name);
+	}
+	if (n > 0 && i == n && columns.len > 0)
+	{
+		appendStringInfoChar(&columns, '}');
+		mapping->rekey_first = statements.len > 0 ? statements.data : NULL;
+		mapping->rekey = psprintf("columns := %s, key := %s", quote_literal_cstr(columns.data),
+								  quote_literal_cstr(psprintf("{%s}", key.data)));
+	}
+	else
+		mapping->rekey = pstrdup("key := '{...}'");
+}
+
 /*
  * What keeps a target of a mode that keeps rows from being one: without a key it is not known
  * which row has gone, and values of rows that have gone are free again at the source.  Returns
  * that, or NULL; ERROR where nobody tells it later.
  */
 static char *
-mode_trouble(const CdcMapping *mapping, const CdcMappingSpec *spec)
+mode_trouble(CdcMapping *mapping, const CdcSubscription *sub, const CdcMappingSpec *spec, const CdcTableDef *def)
 {
 	const CdcTarget *target = mapping->target;
 	const CdcTarget *written = mapping->versions != NULL ? mapping->versions : target;
@@ -540,8 +624,11 @@ mode_trouble(const CdcMapping *mapping, const CdcMappingSpec *spec)
 				 target->keyless ?
 				 errhint("Give the source table a primary key, name the columns that tell its rows apart with key := '{...}', or take mode := 'append'.") :
 				 errhint("Drop that index, or make it one that is not unique.")));
-	return psprintf("its target %s, which mode \"%s\" %s", what, mapping->shape->name,
-					target->keyless ? "needs" : "does not go with");
+	if (!target->keyless)
+		return psprintf("its target %s, which mode \"%s\" does not go with: drop that index first, or make it one that is not unique",
+						what, mapping->shape->name);
+	set_rekey(mapping, sub, spec, def);
+	return psprintf("its target %s, which mode \"%s\" needs", what, mapping->shape->name);
 }
 
 void
@@ -554,7 +641,7 @@ cdc_mapping_map(CdcMapping *mapping, Relation rel, const CdcSubscription *sub,
 	mapping->target->alive = mapping->shape->alive;
 	mapping->trouble = distribution_trouble(mapping, rel, spec);
 	if (mapping->trouble == NULL)
-		mapping->trouble = mode_trouble(mapping, spec);
+		mapping->trouble = mode_trouble(mapping, sub, spec, def);
 	if (mapping->trouble == NULL)
 		mapping->trouble = shape_trouble(mapping, sub, def);
 }

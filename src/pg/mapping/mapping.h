@@ -62,6 +62,8 @@ typedef struct CdcMapping
 	char	   *trouble;		/* why rows of the source must not be written to it, as a sentence
 								 * without its full stop; NULL: they may */
 	char	   *remedy;			/* a statement that ends the trouble; NULL: none is known */
+	char	   *rekey;			/* arguments of cdc.alter_table that end it; or NULL */
+	char	   *rekey_first;	/* statements before that; or NULL */
 	bool		remap;			/* the trouble is with the mapping's expressions */
 	bool		mapped;			/* "columns" were named: other columns of the source are left out */
 	CdcMappedColumn *columns;	/* as many as the target's, by the same index */

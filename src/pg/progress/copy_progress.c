@@ -196,7 +196,8 @@ cdc_copy_look(const CdcSubscription *sub, char **tables, int ntables, CdcFailedT
 		" t.left_out FROM cdc_catalog.subscription_table t"
 		" WHERE t.subscription OPERATOR(pg_catalog.=) $1 AND t.state OPERATOR(pg_catalog.<>) 'r'"
 		" AND ($2 IS NULL OR t.source_table OPERATOR(pg_catalog.=) ANY ($2)"
-		" OR t.name OPERATOR(pg_catalog.=) ANY ($2))"
+		" OR t.name OPERATOR(pg_catalog.=) ANY ($2)"
+		" OR pg_catalog.concat(t.source_table, ' -> ', t.target) OPERATOR(pg_catalog.=) ANY ($2))"
 		" ORDER BY t.state OPERATOR(pg_catalog.=) 'e' DESC, t.source_table, t.name LIMIT 1",
 		2, {TEXTOID, TEXTARRAYOID}
 	};

@@ -66,4 +66,5 @@ cdc_truncate_target(CdcWork *work, CdcTargetRun *run)
 		cdc_lock_wait_end(&wait);
 	}
 	cdc_writer_end(&user);
+	run->emptied = true;
 }

@@ -153,6 +153,7 @@ typedef struct CdcTargetRun
 	int64		inserted;		/* rows; back-ends count what they write */
 	int64		updated;
 	int64		deleted;
+	bool		emptied;		/* all rows that it had have gone: deleted does not count them */
 } CdcTargetRun;
 
 /* What is at hand, for the context of errors. */
