@@ -62,9 +62,9 @@ sub make_tables
 			push @made, [ "a$n", "$type $literal" ], map { [ "$_$n", "$type $literal" ] } qw(b c)
 			  if taken($dbh, "ALTER TABLE lit.a$n ADD d $type DEFAULT $literal");
 			next unless @made && $made[-1][0] eq "c$n";
-			$dbh->do($_) for "INSERT INTO lit.a$n (id) VALUES (2)",
+			taken($dbh, "INSERT INTO lit.a$n (id) VALUES (2)",
 			  "CREATE TABLE lit.b$n (id int PRIMARY KEY, d $type DEFAULT $literal)", "INSERT INTO lit.b$n (id) VALUES (1)", "ALTER TABLE lit.b$n ADD q int", "INSERT INTO lit.b$n (id) VALUES (2)",
-			  "CREATE TABLE lit.c$n (id int PRIMARY KEY, d $type DEFAULT $literal)", "INSERT INTO lit.c$n (id) VALUES (1)", "ALTER TABLE lit.c$n ALTER d SET DEFAULT NULL", "INSERT INTO lit.c$n (id) VALUES (2)";
+			  "CREATE TABLE lit.c$n (id int PRIMARY KEY, d $type DEFAULT $literal)", "INSERT INTO lit.c$n (id) VALUES (1)", "ALTER TABLE lit.c$n ALTER d SET DEFAULT NULL", "INSERT INTO lit.c$n (id) VALUES (2)");
 			next unless $type =~ /char|text|blob|enum|set/;
 			$dbh->do($_) for "CREATE TABLE lit.d$n (id int PRIMARY KEY, d $type)", "INSERT INTO lit.d$n (id) VALUES (1)";
 			push @made, [ "d$n", "$type $literal" ] if taken($dbh, "ALTER TABLE lit.d$n ALTER d SET DEFAULT $literal");
