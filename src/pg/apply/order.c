@@ -366,7 +366,9 @@ is_second_insert(const CdcOrderSeen *own, const CdcEnvelope *env, const Seen *be
 {
 	CdcDoc		origin;
 
+	/* messages of one key are in one partition: one from another has another, as a row that moves to it */
 	if (!own->inserts || env == NULL || env->format != CDC_FORMAT_DEBEZIUM || !before->there ||
+		!cdc_hash128_equal(before->partition, own->partition) ||
 		!cdc_envelope_order_is_before(&before->order, &own->order))
 		return false;
 	return !cdc_doc_find(&env->body, "source", &origin) ||
